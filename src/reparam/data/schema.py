@@ -1,0 +1,101 @@
+"""What one example is: the contract between reading, scaling, models and writing.
+
+A schema is inferred when data is read, stored with every run as JSON, and decides how decoded values come out again:
+images as images, tables as tables. It says nothing about models.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+__all__ = ["Column", "Examples", "Schema"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its name and the kind of its values (``"real"``: plain floats, the only kind so far)."""
+
+    name: str
+    kind: Literal["real"] = "real"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The type of one example.
+
+    Args:
+        kind: ``"image"`` or ``"table"``.
+        shape: shape of one example: ``(channels, height, width)`` or ``(num_columns,)``.
+        levels: values are the integers ``0 .. levels - 1`` (256 for 8-bit images); ``None`` for real values.
+        binary: only the lowest and the highest level occur (black-and-white images, 0/1 tables).
+        columns: one entry a column for tables, empty for images.
+        label: where the labels came from (a column's name, ``"folder"``, ``"file"``), or ``None``.
+    """
+
+    kind: Literal["image", "table"]
+    shape: tuple[int, ...]
+    levels: int | None = None
+    binary: bool = False
+    columns: tuple[Column, ...] = ()
+    label: str | None = None
+
+    @property
+    def num_values(self) -> int:
+        """Number of values in one example (pixels times channels, or columns)."""
+        return int(np.prod(self.shape))
+
+    def describe(self) -> str:
+        """One line for people, e.g. ``images, 28 x 28, 1 channel, 256 levels``."""
+        if self.kind == "image":
+            channels, height, width = self.shape
+            values = "real values" if self.levels is None else f"{self.levels} levels"
+            plural = "" if channels == 1 else "s"
+            return f"images, {height} x {width}, {channels} channel{plural}, {values}"
+        values = "real values" if self.levels is None else f"{self.levels} levels"
+        names = ", ".join(column.name for column in self.columns[:6])
+        more = f", ... ({self.shape[0]} in all)" if len(self.columns) > 6 else ""
+        return f"table, {self.shape[0]} columns, {values}: {names}{more}"
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object from which :meth:`from_json` makes an equal schema."""
+        return asdict(self) | {"shape": list(self.shape), "columns": [asdict(column) for column in self.columns]}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "Schema":
+        """The schema that :meth:`to_json` described."""
+        columns = tuple(Column(**column) for column in entry["columns"])
+        return cls(**{**entry, "shape": tuple(entry["shape"]), "columns": columns})
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples as they were read, in the user's own units, before any scaling.
+
+    Args:
+        values: ``[num_rows, *schema.shape]``; ``uint8`` where the schema has levels (at most 256), else ``float64``
+            for tables and ``float32`` for images. Finite.
+        schema: what one row is.
+        labels: ``[num_rows]`` integers or strings, or ``None``. Never shown to the model.
+        names: one name a row (file names), or empty.
+        num_test: the last ``num_test`` rows are the source's own test split; 0 if it has none.
+        notes: what a person should know about the reading (skipped files, counts of sizes), one line each.
+    """
+
+    values: np.ndarray[Any, Any]
+    schema: Schema
+    labels: np.ndarray[Any, Any] | None = None
+    names: tuple[str, ...] = ()
+    num_test: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the values, their shape and type: equal data, equal fingerprint."""
+        digest = hashlib.sha256(f"{self.values.dtype.str} {self.values.shape} {self.num_test}".encode())
+        digest.update(np.ascontiguousarray(self.values).data)
+        return digest.hexdigest()
