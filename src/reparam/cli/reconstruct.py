@@ -1,0 +1,19 @@
+"""``reparam reconstruct``: examples through the model and back."""
+
+from reparam.cli._shared import AsJson, Data, Device, Out, RunPath, emit, load_run
+
+__all__ = ["reconstruct"]
+
+
+def reconstruct(run: RunPath, out: Out, source: Data = None, device: Device = "auto", as_json: AsJson = False) -> None:
+    """Each example as the model sees it: images to a folder of PNGs, a .png sheet or .npy; tables to .csv, .parquet, ...
+
+    Example: reparam reconstruct runs/digits --out reconstructions
+    """
+    from reparam.data.writing import write_examples
+
+    model = load_run(run, device)
+    examples = model.examples(source)
+    values = model.reconstruct(examples)
+    write_examples(out, values, model.schema, names=examples.names)
+    emit({"out": str(out), "num_examples": len(values)}, [f"{len(values):,} reconstructions in {out}"], as_json)

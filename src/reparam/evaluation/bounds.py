@@ -1,0 +1,145 @@
+"""How good a model is, in nats, with error bars: the bound, its two parts, and the importance-weighted log-likelihood.
+
+Each example is encoded once; its draws are decoded in large batches. Numbers are means over examples of sums over
+dimensions. Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519.
+
+Shape letters: S draws, N examples, B batch, D latent, X data.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from reparam import noise
+from reparam.vae import VAE, importance_log_weights, importance_weighted_bound
+
+__all__ = ["Bounds", "bounds", "log_likelihood"]
+
+# Burda et al. 2016: a unit is active if its posterior mean varies over the data, Cov_x(E_q[z_d | x]) > 0.01.
+ACTIVE_VARIANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Numbers of one split, all in nats unless said otherwise.
+
+    Args:
+        num_examples: rows looked at.
+        distortion_nats, rate_nats: the two parts of the bound, with the KL in closed form.
+        elbo_nats: ``-(distortion + rate)``, the lower bound on ``log p(x)`` training aims at.
+        log_likelihood_nats: importance-weighted bound with ``num_samples`` draws; ``standard_error_nats`` is that of the
+            mean over examples.
+        effective_sample_size: of the importance weights, mean over examples, between 1 and ``num_samples``.
+        kl_per_dimension_nats: ``[D]``, mean over examples; adds up to the rate.
+        active_units: dimensions whose posterior mean has a variance over the examples above 0.01.
+        latent_loc, latent_scale: ``[N, D]`` of the posteriors.
+    """
+
+    num_examples: int
+    distortion_nats: float
+    rate_nats: float
+    elbo_nats: float
+    log_likelihood_nats: float
+    standard_error_nats: float
+    num_samples: int
+    effective_sample_size: float
+    kl_per_dimension_nats: list[float]
+    active_units: int
+    latent_loc: Tensor
+    latent_scale: Tensor
+
+    def to_json(self) -> dict[str, Any]:
+        """The numbers, without the latents."""
+        return {name: value for name, value in self.__dict__.items() if not isinstance(value, Tensor)}
+
+
+@torch.no_grad()
+def log_likelihood(
+    model: VAE, x: Tensor, *, num_samples: int, generator: torch.Generator, draws_at_once: int = 4000
+) -> tuple[Tensor, Tensor]:
+    """Importance-weighted ``log p(x)`` of each example, and the effective sample size of its weights.
+
+    Shapes:
+        x: ``[B, *X]``; both results ``[B]``, float64.
+
+    Args:
+        num_samples: draws ``S`` an example.
+        draws_at_once: decoded in one batch; decides memory and speed.
+    """
+    log_weights = []
+    for part in x.split(max(draws_at_once // num_samples, 1)):
+        posterior = model.encoder(part)
+        chunk = max(draws_at_once // len(part), 1)
+        sizes = [min(chunk, num_samples - start) for start in range(0, num_samples, chunk)]
+        draws = [importance_log_weights(model, posterior, part, size, generator=generator) for size in sizes]
+        log_weights.append(torch.cat(draws).double())
+    log_weights_SB = torch.cat(log_weights, dim=1)
+    effective = (2 * log_weights_SB.logsumexp(0) - (2 * log_weights_SB).logsumexp(0)).exp()
+    return importance_weighted_bound(log_weights_SB), effective
+
+
+@torch.no_grad()
+def bounds(
+    model: VAE,
+    batches: Iterable[Tensor],
+    *,
+    num_samples: int,
+    seed: int,
+    watch: Callable[[int], None] | None = None,
+) -> Bounds:
+    """Evaluate a model on batches ``[B, *X]`` of examples as it sees them.
+
+    Args:
+        model: an encoder with a diagonal posterior, a decoder and a prior.
+        num_samples: importance samples an example.
+        seed: decides the draws.
+        watch: is told how many examples are done.
+    """
+    columns: dict[str, list[Tensor]] = {name: [] for name in ("distortion", "kl", "log_p", "effective", "loc", "scale")}
+    done, was_training = 0, model.training
+    model.eval()
+    prior = model.prior()
+    for index, x in enumerate(batches):
+        generator = noise.generator(seed, "evaluation", index, device=x.device)
+        posterior = model.encoder(x)
+        z = posterior.rsample(generator=generator)  # type: ignore[call-arg]
+        log_p, effective = log_likelihood(model, x, num_samples=num_samples, generator=generator)
+        found = {
+            "distortion": -model.decoder(z).log_prob(x),
+            "kl": kl_divergence(posterior.base_dist, prior.base_dist),  # type: ignore[attr-defined]
+            "log_p": log_p,
+            "effective": effective,
+            "loc": posterior.mean,
+            "scale": posterior.stddev,
+        }
+        for name, values in found.items():
+            columns[name].append(values.double().cpu())
+        done += len(x)
+        if watch is not None:
+            watch(done)
+    model.train(was_training)
+    return _summary({name: torch.cat(values) for name, values in columns.items()}, num_samples)
+
+
+def _summary(columns: dict[str, Tensor], num_samples: int) -> Bounds:
+    log_p, loc = columns["log_p"], columns["loc"]
+    distortion, rate = columns["distortion"].mean().item(), columns["kl"].sum(1).mean().item()
+    return Bounds(
+        num_examples=len(log_p),
+        distortion_nats=distortion,
+        rate_nats=rate,
+        elbo_nats=-(distortion + rate),
+        log_likelihood_nats=log_p.mean().item(),
+        standard_error_nats=log_p.std().item() / math.sqrt(len(log_p)) if len(log_p) > 1 else math.inf,
+        num_samples=num_samples,
+        effective_sample_size=columns["effective"].mean().item(),
+        kl_per_dimension_nats=columns["kl"].mean(0).tolist(),
+        active_units=int((loc.var(0, correction=0) > ACTIVE_VARIANCE).sum()),
+        latent_loc=loc.float(),
+        latent_scale=columns["scale"].float(),
+    )

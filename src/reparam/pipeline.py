@@ -1,0 +1,269 @@
+"""The main job: from a path or an array to a trained, evaluated model in a run directory.
+
+``fit`` plans, creates the directory, trains, and finishes; ``resume`` opens the directory, makes the same plan again,
+and goes on where the last checkpoint was. Nothing is written before data and settings have been found good.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reparam import __version__, noise
+from reparam.data.schema import Examples
+from reparam.data.sources import read, source_name
+from reparam.errors import RunError
+from reparam.evaluation import CollapseCheck, collapse_check
+from reparam.planning import MOST_ROWS, Plan, make_plan
+from reparam.runs import Run, next_free
+from reparam.training.device import accelerator_for
+from reparam.training.feed import DeviceFeed
+from reparam.training.loop import train
+from reparam.training.progress import SilentWatcher, console_watcher
+from reparam.training.settings import Settings
+from reparam.training.state import TrainingState
+from reparam.trained import TrainedVAE, load
+from reparam.vae import VAE, Gaussian
+
+__all__ = ["fit", "resume"]
+
+# The evaluation that ends a training run looks at no more test rows than keep samples x values below this.
+MOST_EVALUATED = 4_000_000_000
+
+
+def fit(
+    source: Any,
+    settings: Settings | None = None,
+    *,
+    out: str | Path | None = None,
+    model: VAE | None = None,
+    progress: bool = True,
+) -> TrainedVAE:
+    """Train a VAE on data, evaluate it on held-out rows, and write the report.
+
+    Args:
+        source: ``"digits"``, a path (folder of images, CSV, TSV, Parquet, npy, npz, IDX), a NumPy array, a torch tensor, or a
+            pandas or Arrow table. Arrays: ``[N, D]`` rows of numbers, ``[N, H, W]`` or ``[N, C, H, W]`` images.
+        settings: what differs from the defaults.
+        out: run directory to create; default: the first free one of ``runs/1``, ``runs/2``, ...
+        model: your own :class:`reparam.vae.VAE`, in the units of scaled data (levels in [0, 1]; real values with mean 0 and
+            variance 1); default: built for the data.
+        progress: tell on stderr how it goes.
+
+    Returns:
+        The trained model, with the weights of the best validation bound.
+
+    Raises:
+        UsageError, DataError: before anything is written.
+        RunError: ``out`` exists.
+        DivergedError: a number stopped being finite; the run directory keeps the last good checkpoint.
+        Interrupted: Ctrl-C or SIGTERM; :func:`resume` goes on.
+
+    Example:
+        >>> import reparam, tempfile
+        >>> settings = reparam.Settings(epochs=1, num_samples=5)
+        >>> model = reparam.fit("digits", settings, out=tempfile.mkdtemp() + "/digits", progress=False)
+        >>> model.sample(3, seed=0).shape
+        (3, 1, 8, 8)
+    """
+    settings = settings or Settings()
+    watcher = console_watcher() if progress else SilentWatcher()
+    examples = read_examples(source, settings)
+    prepared = _prepare(examples, settings, model)
+    for sentence in (*prepared.plan.sentences, prepared.precheck.sentence()):
+        watcher.say(sentence)
+    path = next_free(Path("runs")) if out is None else Path(out)
+    run = Run.create(path, _description(prepared, source, custom=model is not None))
+    watcher.say(f"run directory: {path}")
+    return _train_and_finish(run, prepared, watcher)
+
+
+def resume(
+    path: str | Path,
+    source: Any = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    model: VAE | None = None,
+    progress: bool = True,
+) -> TrainedVAE:
+    """Go on with a run that was stopped, killed or cut off; the result is that of a run never interrupted.
+
+    Bit-identical on the same machine with the same versions and number of threads; a difference in these is said aloud.
+
+    Args:
+        path: the run directory.
+        source: the data again, where it came from an array or has moved; its content must be the same.
+        settings: names and values the caller takes the run to have; refused if it was started with others.
+        model: your own model again, if the run was started with one.
+        progress: tell on stderr how it goes.
+
+    Raises:
+        RunError: no run there; no usable checkpoint; other data or settings (named); locked by another process.
+    """
+    watcher = console_watcher() if progress else SilentWatcher()
+    run = Run.open(path)
+    ours = Settings.from_mapping(run.description["settings"], where=f"{run.path}/run.json")
+    _check_settings(run, ours, settings or {})
+    if run.description["status"] == "finished":
+        watcher.say(f"{run.path} is finished after {run.description['steps_done']:,} steps: nothing to do")
+        return load(run.path, model=model)
+    examples = read_examples(run.description["data"]["source"] if source is None else source, ours)
+    if examples.fingerprint() != run.description["data"]["fingerprint"]:
+        raise RunError(
+            f"the data is not what {run.path} was started with: its content differs (fingerprint "
+            f"{examples.fingerprint()[:12]}, expected {run.description['data']['fingerprint'][:12]}). Bring the data back, or "
+            "start a new run with another --out"
+        )
+    if run.description["network"]["kind"] == "custom" and model is None:
+        raise RunError(f"{run.path} was started with a model of your own: resume(path, model=...) needs the same model again")
+    prepared = _prepare(examples, ours, model)
+    for name, now in _environment(prepared).items():
+        if run.description["environment"].get(name) != now:
+            before = run.description["environment"].get(name)
+            watcher.say(f"{name} was {before} and is {now} now: the result will not be bit-identical to a straight run")
+    return _train_and_finish(run, prepared, watcher)
+
+
+def read_examples(source: Any, settings: Settings) -> Examples:
+    """The examples of a source, read as the settings say."""
+    from reparam.data.images import parse_size
+
+    return read(
+        source,
+        resize=None if settings.resize is None else parse_size(settings.resize),
+        skip_bad=settings.skip_bad,
+        columns=settings.columns,
+        label=settings.label,
+    )
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A run ready to start or to go on: nothing is written yet."""
+
+    examples: Examples
+    plan: Plan
+    accelerator: Any
+    rows: DeviceFeed
+    validation: DeviceFeed
+    model: VAE
+    precheck: CollapseCheck
+
+
+def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prepared:
+    plan = make_plan(examples, settings)
+    accelerator = accelerator_for(settings.device, settings.precision)
+    rows = plan.feed(examples, "train", accelerator.device)
+    some = torch.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).long()
+    x = rows.gather(some, noise.generator(settings.seed, "start", device=accelerator.device)).cpu()
+    if model is None:
+        with torch.random.fork_rng(devices=[]):
+            noise.seed_global(settings.seed, "weights")
+            model = plan.build_model(x)
+    family = model.decoder.family
+    variance = family.scale.detach().square().cpu() if isinstance(family, Gaussian) else x.var(0, correction=0)
+    validation = plan.feed(examples, "validation", accelerator.device)
+    return _Prepared(examples, plan, accelerator, rows, validation, model, collapse_check(x, variance))
+
+
+def _train_and_finish(run: Run, prepared: _Prepared, watcher: SilentWatcher) -> TrainedVAE:
+    plan, settings, device = prepared.plan, prepared.plan.settings, prepared.accelerator.device
+    with run.lock():
+        run.clean()
+        state = TrainingState.start(
+            prepared.model, average_decay=settings.average_decay, learning_rate=settings.learning_rate, device=device
+        )
+        checkpoint, damaged = run.load_latest_good()
+        for sentence in damaged:
+            watcher.say(sentence)
+        if checkpoint is not None:
+            state.restore(checkpoint)
+            watcher.say(f"going on after step {state.progress.step:,}")
+        watcher.start(state.progress.step, plan.schedule.total_steps)
+        try:
+            train(
+                state,
+                schedule=plan.schedule,
+                seed=settings.seed,
+                patience=settings.patience,
+                gradient_clip=settings.gradient_clip,
+                rows=prepared.rows,
+                validation=prepared.validation,
+                accelerator=prepared.accelerator,
+                record=run,
+                watcher=watcher,
+            )
+        finally:
+            watcher.stop()
+        return _finish(run, prepared, state, watcher)
+
+
+def _finish(run: Run, prepared: _Prepared, state: TrainingState, watcher: SilentWatcher) -> TrainedVAE:
+    progress = state.progress
+    if progress.stopped_early:
+        watcher.say(f"stopped early: no better validation bound in {prepared.plan.settings.patience} evaluations")
+    watcher.say(f"best validation bound: {progress.best_elbo_nats:.2f} nats at step {progress.best_step:,}")
+    run.update(
+        steps_done=progress.step,
+        stopped_early=progress.stopped_early,
+        best={"step": progress.best_step, "elbo_nats": progress.best_elbo_nats},
+    )
+    trained = load(run.path, model=prepared.model, device=str(prepared.accelerator.device))
+    watcher.say("evaluating on the test rows")
+    trained.evaluate(prepared.examples, most_values=MOST_EVALUATED)
+    trained.report(prepared.examples)
+    run.update(status="finished")
+    return load(run.path, model=prepared.model, device=str(prepared.accelerator.device))
+
+
+def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str, Any]:
+    plan, model = prepared.plan, prepared.model
+    is_path = isinstance(source, str | Path)
+    return {
+        "status": "training",
+        "name": source_name(source),
+        "settings": plan.settings.to_json(),
+        "schema": plan.schema.to_json(),
+        "scaling": plan.scaling.to_json(),
+        "likelihood": plan.likelihood,
+        "binarize": plan.binarize,
+        "data": {
+            "source": str(source if source == "digits" else Path(source).resolve()) if is_path else None,
+            "fingerprint": prepared.examples.fingerprint(),
+            "num_rows": len(prepared.examples),
+            "num_train": len(plan.split.train),
+            "num_validation": len(plan.split.validation),
+            "num_test": len(plan.split.test),
+        },
+        "network": {
+            "kind": "custom" if custom else "built-in",
+            "latent_dim": model.prior().event_shape[0],
+            "width": None if custom else plan.width,
+            "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
+        },
+        "steps": plan.schedule.total_steps,
+        "environment": _environment(prepared),
+        "precheck": prepared.precheck.to_json(),
+        "notes": [*plan.sentences, prepared.precheck.sentence()],
+    }
+
+
+def _environment(prepared: _Prepared) -> dict[str, Any]:
+    return {
+        "reparam": __version__,
+        "torch": torch.__version__,
+        "num_threads": torch.get_num_threads(),
+        "device": str(prepared.accelerator.device),
+        "precision": prepared.plan.settings.precision,
+    }
+
+
+def _check_settings(run: Run, ours: Settings, given: Mapping[str, Any]) -> None:
+    before, now = ours.to_json(), replace(ours, **given).to_json()
+    changed = ", ".join(f"{name} was {before[name]!r}, now {now[name]!r}" for name in before if before[name] != now[name])
+    if changed:
+        raise RunError(
+            f"{run.path} was started with other settings: {changed}. Leave them out to resume, or start a new run with another --out"
+        )

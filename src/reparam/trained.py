@@ -1,0 +1,355 @@
+"""A trained model in the user's own units: pixels and columns in, pixels and columns out.
+
+Everything is deterministic: encodings and reconstructions are means, draws take a seed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reparam import noise
+from reparam.data.scaling import Scaling
+from reparam.data.schema import Examples, Schema
+from reparam.data.sources import read
+from reparam.data.splits import Split, split_rows
+from reparam.errors import DataError, RunError, UsageError
+from reparam.evaluation import bounds, gaussian_log_likelihood, health, log_likelihood
+from reparam.planning import make_feed
+from reparam.runs import Run
+from reparam.training.device import accelerator_for
+from reparam.training.feed import DeviceFeed
+from reparam.training.settings import Settings
+from reparam.vae import LIKELIHOODS, VAE, assemble
+
+__all__ = ["Encoding", "TrainedVAE", "load"]
+
+Array = np.ndarray[Any, Any]
+
+BATCH = 1000
+
+
+class Encoding(NamedTuple):
+    """The posterior ``q(z|x) = N(loc, scale²)`` of each example: two arrays ``[N, D]``."""
+
+    loc: Array
+    scale: Array
+
+
+@dataclass(frozen=True)
+class TrainedVAE:
+    """A model, the data it knows, and the run directory it lives in. Made by :func:`reparam.fit` and :func:`reparam.load`.
+
+    Examples go in as they do for :func:`reparam.fit`: a path, an array, a tensor, a table. Arrays that come out have shape
+    ``[N, *schema.shape]`` in the user's units: levels for images (0 to 255 for 8 bits), the columns' own units for tables.
+
+    Args:
+        model: the :class:`reparam.vae.VAE`, in scaled units, with the weights of the best validation bound.
+        schema: what one example is.
+        scaling: between the user's units and the model's.
+        run: the run directory.
+        device: where it computes.
+    """
+
+    model: VAE
+    schema: Schema
+    scaling: Scaling
+    run: Run
+    device: torch.device
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the run."""
+        return Settings.from_mapping(self.run.description["settings"])
+
+    def examples(self, x: Any = None) -> Examples:
+        """Examples as :func:`reparam.fit` would read them; default: the data of the run, read again from where it was.
+
+        Raises:
+            UsageError: no ``x``, and the run was trained on an array. DataError: not examples of the run's schema.
+        """
+        x = self.run.description["data"]["source"] if x is None else x
+        if x is None:
+            raise UsageError(f"{self.run.path} was trained on an array: say which data")
+        examples = x if isinstance(x, Examples) else self._read(x)
+        _check_schema(examples.schema, self.schema)
+        return examples
+
+    def encode(self, x: Any) -> Encoding:
+        """Mean and scale of the posterior of each example, ``[N, D]`` each."""
+        with torch.no_grad():
+            laws = [self.model.encoder(part) for part in self._batches(x)]
+        return Encoding(*(_joined([getattr(law, name) for law in laws]) for name in ("mean", "stddev")))
+
+    def reconstruct(self, x: Any) -> Array:
+        """Each example through the posterior's mean and the decoder's mean, ``[N, *shape]``."""
+        with torch.no_grad():
+            return self._to_user([self.model.reconstruct(part) for part in self._batches(x)])
+
+    def sample(self, num_examples: int, *, seed: int = 0, observation_noise: bool | None = None) -> Array:
+        """New examples from the prior, ``[num_examples, *shape]``.
+
+        Args:
+            num_examples: how many, at least 1.
+            seed: decides the draws.
+            observation_noise: draw from the decoder's law, or give its mean. Default: draws for tables, whose rows would
+                otherwise have too little spread; means for images, where noise independent from pixel to pixel hides the picture.
+
+        Raises:
+            UsageError: fewer than 1 example.
+        """
+        _at_least_one("num_examples", num_examples)
+        generator = noise.generator(seed, "sample", device=self.device)
+        with torch.no_grad():
+            z = self.model.prior().sample((num_examples,), generator=generator)
+            return self._decode(z, observation_noise, generator)
+
+    def vary(self, x: Any, num_examples: int, *, seed: int = 0, observation_noise: bool | None = None) -> Array:
+        """New examples close to given ones, ``[N, num_examples, *shape]``: draws from their posteriors, decoded.
+
+        Raises:
+            UsageError: fewer than 1 example.
+        """
+        _at_least_one("num_examples", num_examples)
+        generator = noise.generator(seed, "vary", device=self.device)
+        with torch.no_grad():
+            z = torch.cat([self.model.encoder(part).sample((num_examples,), generator=generator) for part in self._batches(x)], 1)
+            values = self._decode(z.transpose(0, 1).flatten(0, 1), observation_noise, generator)
+        return values.reshape(-1, num_examples, *self.schema.shape)
+
+    def log_likelihood(self, x: Any, *, num_samples: int = 500, seed: int = 0) -> Array:
+        """Importance-weighted estimate of ``log p(x)`` of each example, ``[N]``, in nats of the scaled data.
+
+        Raises:
+            UsageError: fewer than 1 sample.
+        """
+        _at_least_one("num_samples", num_samples)
+        generator = noise.generator(seed, "log-likelihood", device=self.device)
+        parts = [log_likelihood(self.model, part, num_samples=num_samples, generator=generator)[0] for part in self._batches(x, True)]
+        return _joined(parts)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        *,
+        num_samples: int | None = None,
+        seed: int = 0,
+        most_values: float | None = None,
+    ) -> dict[str, Any]:
+        """Measure the model on the run's test rows, and write ``evaluation.json``.
+
+        Args:
+            x: the data of the run (all of it: the test rows are found by the run's own split); default: read again from where it was.
+            num_samples: importance samples an example; default: the run's setting.
+            seed: decides the draws of the estimate and of binarisation.
+            most_values: look at no more rows than keep ``num_samples × values`` below this.
+
+        Returns:
+            The entries of ``evaluation.json``: bound, rate, distortion, log-likelihood with standard error and effective sample
+            size, active units, bits per dimension, baseline, protocol, health. Everything in nats unless the name says otherwise.
+
+        Raises:
+            RunError: the data is not that of the run. DataError: it cannot be read. UsageError: fewer than 1 sample.
+        """
+        num_samples = self.settings.num_samples if num_samples is None else num_samples
+        _at_least_one("num_samples", num_samples)
+        examples, split = self._own_data(x)
+        rows = _evenly(split.test, _row_limit(most_values, num_samples * self.schema.num_values))
+        feed = self._feed(examples.values[rows], seed=seed, name="test", scored=True)
+        found = bounds(self.model, feed.in_order(BATCH), num_samples=num_samples, seed=seed)
+        numbers = found.to_json() | {
+            "split": "test",
+            "num_rows": len(split.test),
+            "latent_dim": found.latent_loc.shape[1],
+            "bits_per_dim": self._bits_per_dim(found.log_likelihood_nats),
+            "baseline": self._baseline(examples, split, rows),
+            "log_scale_nats": None if self.schema.levels else self.scaling.log_scale_nats(self.schema),
+            "protocol": {
+                "split": "test",
+                "num_examples": len(rows),
+                "num_samples": num_samples,
+                "binarize": self.run.description["binarize"],
+                "seed": seed,
+            },
+        }
+        findings = health(numbers, self.run.metrics(), found.latent_loc, found.latent_scale)
+        numbers["health"] = [finding._asdict() for finding in findings]
+        self.run.write_json("evaluation.json", numbers)
+        return numbers
+
+    def report(self, x: Any = None, *, seed: int = 0) -> Path:
+        """Write the report: pictures of what the model does, numbers and health, in one page. Returns its path.
+
+        Args:
+            x: the data of the run; default: read again from where it was.
+            seed: decides samples and variations.
+        """
+        from reparam.report import write_report
+
+        examples, split = self._own_data(x)
+        if not (self.run.path / "evaluation.json").exists():
+            self.evaluate(examples)
+        rows = split.test[:5000]
+        originals = examples.values[rows[:16]]
+        encoding = self.encode(self._rows(examples, rows))
+        tensors = {
+            "originals": originals,
+            "reconstructions": self.reconstruct(self._rows(examples, rows[:16])),
+            "samples": self.sample(64 if self.schema.kind == "image" else 1000, seed=seed),
+            "variations": self.vary(self._rows(examples, rows[:4]), 8, seed=seed),
+            "latent_loc": encoding.loc,
+            "latent_scale": encoding.scale,
+        }
+        if self.schema.kind == "table":
+            tensors["data"] = examples.values[rows]
+        gallery = {name: torch.from_numpy(np.ascontiguousarray(value)).float() for name, value in tensors.items()}
+        metadata = {}
+        if examples.labels is not None:
+            names, codes = np.unique(examples.labels[rows], return_inverse=True)
+            gallery["labels"] = torch.from_numpy(codes.astype(np.int64))
+            metadata["label_names"] = _json([str(name) for name in names])
+        self.run.write_tensors("gallery.safetensors", gallery, metadata)
+        return write_report(self.run)
+
+    # Private: from the user's units to the model's and back.
+
+    def _rows(self, examples: Examples, rows: Array) -> Examples:
+        return Examples(values=examples.values[rows], schema=examples.schema)
+
+    def _own_data(self, x: Any) -> tuple[Examples, Split]:
+        examples = self.examples(x)
+        if examples.fingerprint() != self.run.description["data"]["fingerprint"]:
+            raise RunError(
+                f"the data is not what {self.run.path} was trained on: its content differs, so its test rows are unknown. "
+                "For other data use log_likelihood"
+            )
+        settings = self.settings
+        split = split_rows(
+            len(examples),
+            num_test=examples.num_test,
+            seed=settings.seed,
+            validation_fraction=settings.validation_fraction,
+            test_fraction=settings.test_fraction,
+        )
+        return examples, split
+
+    def _read(self, x: Any) -> Examples:
+        from reparam.data.images import parse_size
+
+        settings = self.settings
+        return read(
+            x,
+            resize=None if settings.resize is None else parse_size(settings.resize),
+            skip_bad=settings.skip_bad,
+            columns=settings.columns,
+            label=settings.label,
+        )
+
+    def _feed(self, values: Array, *, seed: int, name: str, scored: bool) -> DeviceFeed:
+        # A grey value is scored as the black or white it is drawn as; encoded as the probability it states.
+        binarize = "static" if scored and self.run.description["binarize"] != "none" else "none"
+        return make_feed(values, self.schema, self.scaling, binarize, seed=seed, name=name, device=self.device)  # type: ignore[arg-type]
+
+    def _batches(self, x: Any, scored: bool = False) -> Iterator[Tensor]:
+        return self._feed(self.examples(x).values, seed=0, name="given", scored=scored).in_order(BATCH)
+
+    def _decode(self, z: Tensor, observation_noise: bool | None, generator: torch.Generator) -> Array:
+        noisy = self.schema.kind == "table" if observation_noise is None else observation_noise
+        parts = z.split(BATCH)
+        return self._to_user([self.model.decode(part, observation_noise=noisy, generator=generator) for part in parts])
+
+    def _to_user(self, parts: list[Tensor]) -> Array:
+        return np.asarray(self.scaling.undo(_joined(parts)))
+
+    def _bits_per_dim(self, log_likelihood_nats: float) -> float | None:
+        if self.run.description["likelihood"] == "gaussian":
+            return None
+        return float(-log_likelihood_nats / (self.schema.num_values * np.log(2)))
+
+    def _baseline(self, examples: Examples, split: Split, rows: Array) -> dict[str, Any] | None:
+        if self.schema.kind != "table" or self.run.description["likelihood"] != "gaussian":
+            return None
+        train, test = (self.scaling.apply(examples.values[part]).astype(np.float64) for part in (split.train, rows))
+        value = gaussian_log_likelihood(train, test)
+        return None if value is None else {"name": "full-covariance Gaussian", "log_likelihood_nats": value}
+
+
+def load(path: str | Path, *, model: VAE | None = None, device: str = "cpu", checkpoint: str = "best") -> TrainedVAE:
+    """The model of a run directory, ready to use. Loading never runs code from the directory.
+
+    Args:
+        path: the run directory.
+        model: your own :class:`reparam.vae.VAE`, if the run was trained with one.
+        device: ``cpu``, ``auto``, ``cuda``, ``cuda:N`` or ``mps``.
+        checkpoint: ``"best"`` (by validation bound) or ``"latest"``.
+
+    Raises:
+        RunError: no run there, no checkpoint yet, a damaged one (named), or one that does not fit the model.
+        UsageError: no such device or checkpoint.
+
+    Example:
+        >>> import reparam, tempfile
+        >>> out = tempfile.mkdtemp() + "/digits"
+        >>> _ = reparam.fit("digits", reparam.Settings(epochs=1, num_samples=5), out=out, progress=False)
+        >>> reparam.load(out).encode("digits").loc.shape
+        (1797, 32)
+    """
+    if checkpoint not in ("best", "latest"):
+        raise UsageError(f"checkpoint must be 'best' or 'latest', got '{checkpoint}'")
+    run = Run.open(path)
+    schema, scaling = Schema.from_json(run.description["schema"]), Scaling.from_json(run.description["scaling"])
+    network = run.description["network"]
+    if model is None:
+        if network["kind"] == "custom":
+            raise RunError(f"{path} was trained with a model of your own: load(path, model=...) needs the same model again")
+        model = _empty_model(run, schema)
+    stored = run.load_checkpoint(checkpoint)  # type: ignore[arg-type]
+    try:
+        model.load_state_dict(stored.model)
+    except RuntimeError as error:
+        raise RunError(f"checkpoint {stored.step} of {path} does not fit the model: {error}") from None
+    where = accelerator_for(device, "float32").device
+    return TrainedVAE(model.to(where).eval(), schema, scaling, run, where)
+
+
+def _empty_model(run: Run, schema: Schema) -> VAE:
+    network, name = run.description["network"], run.description["likelihood"]
+    arguments = {"levels": schema.levels} if name == "discretized-logistic" else {}
+    family = LIKELIHOODS[name](schema.shape, **arguments)  # type: ignore[arg-type]
+    with torch.random.fork_rng(devices=[]):
+        return assemble(schema.shape, family, latent_dim=network["latent_dim"], width=network["width"])
+
+
+def _check_schema(given: Schema, known: Schema) -> None:
+    same_names = [column.name for column in given.columns] == [column.name for column in known.columns]
+    if given.kind != known.kind or given.shape != known.shape or (known.levels is None and not same_names):
+        raise DataError(f"these examples are not of the kind the model knows: expected {known.describe()}; got {given.describe()}")
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
+
+
+def _row_limit(most_values: float | None, values_per_row: int) -> int | None:
+    return None if most_values is None else max(int(most_values // values_per_row), 100)
+
+
+def _evenly(rows: Array, most: int | None) -> Array:
+    if most is None or len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
+
+
+def _joined(parts: list[Tensor]) -> Array:
+    return torch.cat(parts).cpu().numpy()
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value)

@@ -1,0 +1,75 @@
+"""What training knows of models, data and run directories: these protocols, and nothing else."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+__all__ = ["Checkpoint", "Feed", "LossTerms", "Record", "Watcher"]
+
+
+class LossTerms(Protocol):
+    """The terms of a loss, one number an example, ``[B]``, in nats."""
+
+    @property
+    def distortion(self) -> Tensor: ...
+
+    @property
+    def rate(self) -> Tensor: ...
+
+    def loss(self, beta: float = 1.0) -> Tensor: ...
+
+
+class Feed(Protocol):
+    """Rows as the model sees them, on its device."""
+
+    def __len__(self) -> int: ...
+
+    def gather(self, rows: Tensor, generator: torch.Generator | None) -> Tensor: ...
+
+    def in_order(self, batch_size: int) -> Iterator[Tensor]: ...
+
+
+class Checkpoint(Protocol):
+    """A moment of a run, as it was read back."""
+
+    @property
+    def step(self) -> int: ...
+
+    @property
+    def model(self) -> Mapping[str, Tensor]: ...
+
+    @property
+    def training(self) -> Mapping[str, Tensor]: ...
+
+    @property
+    def progress(self) -> Mapping[str, Any]: ...
+
+
+class Record(Protocol):
+    """Where a run is written."""
+
+    def append_metrics(self, records: Sequence[Mapping[str, Any]]) -> None: ...
+
+    def metrics_size(self) -> int: ...
+
+    def truncate_metrics(self, size: int) -> None: ...
+
+    def write_checkpoint(
+        self,
+        step: int,
+        model: Mapping[str, Tensor],
+        training: Mapping[str, Tensor],
+        progress: Mapping[str, Any],
+        *,
+        best: bool,
+    ) -> None: ...
+
+
+class Watcher(Protocol):
+    """Someone who wants to know how training goes."""
+
+    def step(self, step: int) -> None: ...
+
+    def evaluated(self, records: Sequence[Mapping[str, Any]], *, best: bool) -> None: ...

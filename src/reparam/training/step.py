@@ -1,0 +1,76 @@
+"""One update, and the autopsy when a number in it is not finite."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reparam.errors import DivergedError
+from reparam.training.protocols import LossTerms
+from reparam.training.state import TrainingState
+
+__all__ = ["update"]
+
+
+def update(
+    state: TrainingState,
+    accelerator: Any,
+    x: Tensor,
+    rows: Tensor,
+    *,
+    learning_rate: float,
+    beta: float,
+    gradient_clip: float,
+    generator: torch.Generator,
+) -> None:
+    """One step of Adam on ``mean(distortion + beta · rate)``; adds the batch's terms to ``state.sums``.
+
+    Args:
+        state: changed in place.
+        accelerator: runs the networks in the run's precision.
+        x: ``[B, *X]``; rows: which training rows these are, for messages.
+        generator: where the posterior's draw comes from.
+
+    Raises:
+        DivergedError: a term or a gradient is not finite; raised before anything is changed.
+    """
+    with accelerator.autocast():
+        terms: LossTerms = state.model(x, generator)
+    loss = terms.loss(beta)
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate
+    state.optimizer.zero_grad(set_to_none=True)
+    accelerator.backward(loss)
+    norm = accelerator.clip_grad_norm_(state.model.parameters(), gradient_clip)
+    if not torch.isfinite(loss + norm):
+        raise DivergedError(_autopsy(state, terms, rows))
+    state.optimizer.step()
+    state.average.update_parameters(state.model)
+    batch_sums = torch.stack([terms.distortion.detach().sum(), terms.rate.detach().sum()]).double()
+    state.sums += torch.cat([batch_sums, batch_sums.new_tensor([len(x)])])
+    state.progress.step += 1
+
+
+def _autopsy(state: TrainingState, terms: LossTerms, rows: Tensor) -> str:
+    found = []
+    for name, values in (("distortion", terms.distortion), ("rate", terms.rate)):
+        bad = ~torch.isfinite(values.detach())
+        if bad.any():
+            which = rows.to(bad.device)[bad].tolist()
+            found.append(f"{name} of training rows {_some(which)} ({int(bad.sum())} of {len(values)} in the batch)")
+    if not found:
+        names = [name for name, gradient in _gradients(state.model) if not torch.isfinite(gradient).all()]
+        found.append(f"gradient of {_some(names)}")
+    return (
+        f"step {state.progress.step + 1}: not finite: {'; '.join(found)}. The update was not made and the last checkpoint is "
+        "good. Look at those rows for extreme values; a lower learning_rate or gradient_clip helps when the rows are fine"
+    )
+
+
+def _gradients(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return [(name, parameter.grad) for name, parameter in model.named_parameters() if parameter.grad is not None]
+
+
+def _some(items: list[Any], most: int = 8) -> str:
+    shown = ", ".join(map(str, items[:most]))
+    return shown + (f" and {len(items) - most} more" if len(items) > most else "")
