@@ -63,9 +63,7 @@ def find_images(folder: Path) -> FoundImages:
     if not images:
         raise DataError(_nothing_found(folder, others))
     if others:
-        notes.append(
-            f"{others.total()} other files are no images by their extension ({_counts(others)}); not read"
-        )
+        notes.append(f"not read, because by its extension no image: {_counts(others)}")
     return FoundImages(tuple(sorted(images, key=lambda file: file.name)), tuple(notes))
 
 

@@ -79,10 +79,11 @@ def refuse_too_large(root: Path, shape: tuple[int, ...]) -> None:
     if available is None or needed <= _MEMORY_SHARE * available:
         return
     count, channels, height, width = shape
+    kind = "grey" if channels == 1 else "colour"
     half = f"{max(height // 2, 1)}x{max(width // 2, 1)}"
     raise DataError(
-        f"{count} images of {height}x{width} with {channels} channels in {root} need {_gigabytes(needed)} of "
-        f"memory, {_gigabytes(available)} are available; pass --resize with a smaller size, such as {half}"
+        f"{count} {kind} images of {height}x{width} in {root} need {_gigabytes(needed)} of memory, "
+        f"{_gigabytes(available)} are available; choose a smaller size, for example --resize {half}"
     )
 
 
@@ -106,14 +107,14 @@ def notes(
         yield f"left out, because they cannot be read: {_examples(list(bad), _MAX_NAMED)}"
     colored = sum(header.color for header in headers)
     if 0 < colored < len(headers):
-        yield f"{len(headers) - colored} images are grey and {colored} have colours; all were read as RGB"
+        yield f"grey images: {len(headers) - colored}, images with colours: {colored}; all were read as RGB"
     if resized_to is not None:
         resized = sum(header.size != resized_to for header in headers)
         height, width = resized_to
-        yield f"{resized} of {len(headers)} images were resized to {height}x{width} (height x width)"
+        yield f"{resized} of {len(headers)} images: resized to {height}x{width} (height x width)"
     traits = Counter(trait for header in headers for trait in header.traits)
     for trait, count in sorted(traits.items()):
-        yield f"{count} of {len(headers)} images are {trait}"
+        yield f"{count} of {len(headers)} images: {trait}"
     if constant:
         yield f"images of one single colour: {_examples(constant, _MAX_LISTED)}"
     for text, about in list(warned.items())[:_MAX_LISTED]:

@@ -47,8 +47,7 @@ def read_images(
     """All PNG, JPEG, WebP and BMP images under ``folder``, in the order of their names.
 
     Shapes: values ``[num_images, channels, height, width]``, ``uint8``, 0 to 255; one channel where every
-        file is of a
-    grey type, else three (RGB). Headers are read first, so that different sizes and foreign files are
+    file is of a grey type, else three (RGB). Headers are read first: different sizes and foreign files are
     reported before the long work of decoding. Images are turned upright as EXIF says; 16-bit values are
     scaled to 8 bits, transparency is shown on white, of several frames the first is used; each is noted with
     its count.
