@@ -56,8 +56,8 @@ class Schema:
             return f"images, {height} x {width}, {channels} channel{plural}, {values}"
         values = "real values" if self.levels is None else f"{self.levels} levels"
         names = ", ".join(column.name for column in self.columns[:6])
-        more = f", ... ({self.shape[0]} in all)" if len(self.columns) > 6 else ""
-        return f"table, {self.shape[0]} columns, {values}: {names}{more}"
+        more = ", ..." if len(self.columns) > 6 else ""
+        return f"rows of {self.shape[0]} columns, {values}: {names}{more}"
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which :meth:`from_json` makes an equal schema."""

@@ -71,7 +71,7 @@ def _overfitting(metrics: Sequence[Mapping[str, Any]]) -> Finding | None:
     best = max(range(len(validation)), key=validation.__getitem__)
     gap = train[best] - validation[best]
     size = max(abs(validation[best]), 1.0)
-    if gap > 0.1 * size:
+    if gap > 0.05 * size:
         return Finding(
             "advice",
             "The model knows the training data better than new data",
