@@ -84,7 +84,7 @@ class Bernoulli(Unreparameterized, td.Bernoulli):
         """
         if self._validate_args:
             self._validate_sample(value)
-        dtype = torch.result_type(value, self._param)
+        dtype = torch.promote_types(value.dtype, self._param.dtype)
         wide = torch.promote_types(dtype, torch.float32)
         value, parameter = value.to(wide), self._param.to(wide)
         if self._has_probs:

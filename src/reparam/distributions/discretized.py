@@ -9,7 +9,7 @@ from torch.distributions import constraints
 from torch.nn.functional import logsigmoid
 
 from reparam.distributions.base import Unreparameterized
-from reparam.distributions.location_scale import Logistic, standardize
+from reparam.distributions.location_scale import Logistic, narrow, standardize
 from reparam.distributions.parameters import check_parameters
 from reparam.errors import ParameterError
 from reparam.special import log1mexp
@@ -135,7 +135,7 @@ class DiscretizedLogistic(Unreparameterized):
         width = log1mexp(-1 / (last * self.scale.to(below.dtype)))
         log_probability = torch.where(level < last, below, 0.0) + torch.where(level > 0, above, 0.0)
         log_probability = log_probability + torch.where((level > 0) & (level < last), width, 0.0)
-        return log_probability.to(torch.result_type(value, self.loc))
+        return narrow(log_probability, value, self.loc)
 
     def _nearest_level(self, value: Tensor) -> Tensor:
         wide = torch.promote_types(value.dtype, self.loc.dtype)

@@ -19,7 +19,7 @@ from reparam.distributions.parameters import check_parameters
 from reparam.noise import Source
 from reparam.reparameterize import inverse_cdf, location_scale
 
-__all__ = ["Logistic", "Normal", "standardize"]
+__all__ = ["Logistic", "Normal", "narrow", "standardize"]
 
 
 class Normal(Pathwise, td.Normal):
@@ -70,14 +70,14 @@ class Normal(Pathwise, td.Normal):
         standard = standardize(value, self.loc, self.scale)
         log_scale = self.scale.to(standard.dtype).log()
         log_density = -0.5 * standard**2 - log_scale - 0.5 * math.log(2 * math.pi)
-        return log_density.to(torch.result_type(value, self.loc))
+        return narrow(log_density, value, self.loc)
 
     def cdf(self, value: Tensor) -> Tensor:
         """P(y <= value), with relative precision in the lower tail."""
         if self._validate_args:
             self._validate_sample(value)
         probability = 0.5 * torch.erfc(-standardize(value, self.loc, self.scale) * math.sqrt(0.5))
-        return probability.to(torch.result_type(value, self.loc))
+        return narrow(probability, value, self.loc)
 
     def icdf(self, value: Tensor) -> Tensor:
         """The quantile of probability ``value`` in (0, 1), with relative precision for tiny probabilities."""
@@ -148,14 +148,14 @@ class Logistic(Pathwise):
             self._validate_sample(value)
         standard = standardize(value, self.loc, self.scale)
         log_density = logsigmoid(standard) + logsigmoid(-standard) - self.scale.to(standard.dtype).log()
-        return log_density.to(torch.result_type(value, self.loc))
+        return narrow(log_density, value, self.loc)
 
     def cdf(self, value: Tensor) -> Tensor:
         """P(y <= value), with relative precision in the lower tail."""
         if self._validate_args:
             self._validate_sample(value)
         probability = torch.sigmoid(standardize(value, self.loc, self.scale))
-        return probability.to(torch.result_type(value, self.loc))
+        return narrow(probability, value, self.loc)
 
     def icdf(self, value: Tensor) -> Tensor:
         """The quantile of probability ``value`` in (0, 1)."""
@@ -175,3 +175,15 @@ def standardize(value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
     """
     wide = torch.promote_types(loc.dtype, torch.float32)
     return (value - loc.to(wide)) / scale.to(wide)
+
+
+def narrow(result: Tensor, value: Tensor, parameter: Tensor) -> Tensor:
+    """What :func:`standardize` led to, back in half precision where both inputs were; unchanged otherwise.
+
+    Example:
+        >>> half = torch.tensor(0.5, dtype=torch.float16)
+        >>> narrow(torch.tensor(2.0), half, half).dtype, narrow(torch.tensor(2.0), half, half.float()).dtype
+        (torch.float16, torch.float32)
+    """
+    dtype = torch.promote_types(value.dtype, parameter.dtype)
+    return result.to(dtype) if dtype in (torch.float16, torch.bfloat16) else result

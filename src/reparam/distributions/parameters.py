@@ -48,15 +48,18 @@ def check_parameters(
     """
     name = type(law).__name__
     tensors = _to_tensors(name, parameters)
+    shapes = {value.shape for value in tensors.values()}
     if validating and not torch.compiler.is_compiling():
         for parameter, value in tensors.items():
             _check_values(name, parameter, value, law.arg_constraints[parameter])
+    if len(shapes) == 1:
+        return tuple(tensors.values())
     try:
         return tuple(torch.broadcast_tensors(*tensors.values()))  # type: ignore[no-untyped-call]
     except RuntimeError as error:
-        shapes = ", ".join(f"{parameter} {tuple(value.shape)}" for parameter, value in tensors.items())
+        listing = ", ".join(f"{parameter} {tuple(value.shape)}" for parameter, value in tensors.items())
         raise ParameterError(
-            f"{name}: the shapes {shapes} do not broadcast; counted from the right, sizes must be "
+            f"{name}: the shapes {listing} do not broadcast; counted from the right, sizes must be "
             "equal or 1. Add dimensions of size 1 with unsqueeze"
         ) from error
 
@@ -73,13 +76,14 @@ def _to_tensors(law: str, parameters: dict[str, Tensor | float]) -> dict[str, Te
                 f"{law}: {name} must be floating point; got a tensor of {value.dtype}. Use {name}.float()"
             )
     given = {name: value for name, value in parameters.items() if isinstance(value, Tensor)}
-    for what, remedy in (("dtype", ".to(dtype)"), ("device", ".to(device)")):
+    for what in ("dtype", "device"):
         found = {name: getattr(value, what) for name, value in given.items()}
         if len(set(found.values())) > 1:
             listing = ", ".join(f"{name} has {kind}" for name, kind in found.items())
-            raise ParameterError(
-                f"{law}: parameters must share one {what}; {listing}. Convert one with {remedy}"
-            )
+            remedy = " or ".join(f".to({kind})" for kind in dict.fromkeys(found.values()))
+            raise ParameterError(f"{law}: parameters must share one {what}; {listing}. Convert with {remedy}")
+    if len(given) == len(parameters):
+        return given
     first = next(iter(given.values()), torch.empty(()))
     return {
         name: value if isinstance(value, Tensor) else first.new_full((), float(value))
@@ -94,6 +98,10 @@ def _check_values(law: str, name: str, value: Tensor, constraint: constraints.Co
     if torch._is_all_true(good):
         return
     expected, remedy = _EXPECTED[constraint]
+    if torch._C._functorch.is_batchedtensor(value):
+        raise ParameterError(
+            f"{law}: {name} must be {expected}, and somewhere in this vmap it is not. {remedy}"
+        )
     bad = (~good).nonzero()
     index = tuple(bad[0].tolist())
     first = value[index].item()
