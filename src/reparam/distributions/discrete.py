@@ -1,0 +1,100 @@
+"""Laws on a few values."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+import torch.distributions as td
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from reparam import noise
+from reparam.distributions.base import Unreparameterized, _to_size
+from reparam.distributions.parameters import check_parameters
+from reparam.errors import ParameterError
+
+__all__ = ["Bernoulli"]
+
+
+class Bernoulli(Unreparameterized, td.Bernoulli):
+    """A coin: 1 with probability ``probs = sigmoid(logits)``, else 0.
+
+    torch's ``Bernoulli``, with a generator for each draw and a ``log_prob`` that is exact for the parameter
+    it was given (torch turns ``probs`` into logits and so rounds every probability below 1e-7 up to that, in
+    float32).
+
+    Args:
+        probs: probability of 1, in [0, 1]; any shape.
+        logits: log odds of 1, finite; any shape. Give one of the two.
+        validate_args: as for :class:`Normal`.
+
+    Raises:
+        ParameterError: both or none of the two are given; a probability outside [0, 1], a logit that is not
+            finite, an integer tensor.
+
+    Example:
+        >>> law = Bernoulli(logits=torch.tensor([-200.0, 0.0]))
+        >>> law.log_prob(torch.ones(2))
+        tensor([-200.0000,   -0.6931])
+    """
+
+    _instead = (
+        "the score function estimator, a relaxed law (torch.distributions.RelaxedBernoulli), or enumeration: "
+        "the exact sum over both values, weighted with probs"
+    )
+
+    def __init__(
+        self,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        validating = self._validate_args if validate_args is None else validate_args
+        given = {name: value for name, value in (("probs", probs), ("logits", logits)) if value is not None}
+        if len(given) != 1:
+            raise ParameterError(f"Bernoulli: give probs= or logits=; got {'both' if given else 'neither'}")
+        checked = check_parameters(self, validating, **given)
+        super().__init__(**dict(zip(given, checked, strict=True)), validate_args=False)
+        self._validate_args = validating
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
+        """The same law with its parameter expanded to ``batch_shape``; no memory is allocated."""
+        new = self._get_checked_instance(Bernoulli, _instance)  # type: ignore[no-untyped-call]
+        name = "probs" if self._has_probs else "logits"
+        new = self._expand_into(new, batch_shape, name)
+        new._param = getattr(new, name)
+        return new
+
+    def sample(
+        self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Zeros and ones in the dtype of the parameter; see :meth:`Law.sample`."""
+        shape = self._extended_shape(_to_size(sample_shape))
+        with torch.no_grad():
+            return noise.bernoulli(self.probs.expand(shape), generator=generator)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log probability in nats; shape as broadcast.
+
+        With ``validate_args=False`` values between 0 and 1 are let through and weigh the two outcomes, which
+        is the usual cross-entropy of grey images and not a probability.
+
+        Raises:
+            ValueError: arguments are validated and ``value`` is neither 0 nor 1.
+        """
+        if self._validate_args:
+            self._validate_sample(value)
+        dtype = torch.promote_types(value.dtype, self._param.dtype)
+        wide = torch.promote_types(dtype, torch.float32)
+        value, parameter = value.to(wide), self._param.to(wide)
+        if self._has_probs:
+            # A term with weight 0 must not contribute, nor its infinite derivative: it gets a harmless
+            # argument.
+            one = value * torch.log(torch.where(value == 0, 1.0, parameter))
+            zero = (1 - value) * torch.log1p(-torch.where(value == 1, 0.0, parameter))
+            return (one + zero).to(dtype)
+        return (value * logsigmoid(parameter) + (1 - value) * logsigmoid(-parameter)).to(dtype)
+
+    @property
+    def _has_probs(self) -> bool:
+        return self._param is self.__dict__.get("probs")

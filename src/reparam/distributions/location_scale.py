@@ -1,0 +1,189 @@
+"""Laws of the form ``y = μ + σ·ε``: a fixed noise, moved and stretched.
+
+Here the pathwise gradient is at its plainest: ∂y/∂μ = 1, ∂y/∂σ = ε. A law names its noise (``_draw_noise``)
+and its map (``from_noise``); shapes are ``loc`` and ``scale`` broadcast to the batch shape.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+import torch.distributions as td
+from torch import Tensor
+from torch.distributions import constraints
+from torch.nn.functional import logsigmoid
+
+from reparam.distributions.base import Pathwise
+from reparam.distributions.parameters import check_parameters
+from reparam.noise import Source
+from reparam.reparameterize import inverse_cdf, location_scale
+
+__all__ = ["Logistic", "Normal", "narrow", "standardize"]
+
+
+class Normal(Pathwise, td.Normal):
+    """The normal law N(loc, scale²): ``y = μ + σ·ε``, ``ε ~ N(0, 1)``.
+
+    torch's ``Normal`` with noise apart from the map, and with a density and CDF that keep their digits in the
+    tails and at tiny scales (torch squares the scale, which underflows, and rounds the lower tail to 0 below
+    -8.3σ).
+
+    Args:
+        loc: mean, finite; any shape.
+        scale: standard deviation, positive and finite; broadcasts against ``loc``.
+        validate_args: check the parameters' values now and arguments of ``log_prob`` later; None follows
+            ``torch.distributions.Distribution.set_default_validate_args``, False costs next to nothing.
+
+    Raises:
+        ParameterError: a parameter is NaN, infinite, an integer tensor, a scale <= 0; or shapes, dtypes or
+            devices do not go together.
+
+    Example:
+        >>> law = Normal(torch.tensor(3.0, requires_grad=True), 0.5)
+        >>> law.from_noise(torch.tensor([-1.0, 2.0]))
+        tensor([2.5000, 4.0000], grad_fn=<AddBackward0>)
+    """
+
+    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
+        validating = self._validate_args if validate_args is None else validate_args
+        loc, scale = check_parameters(self, validating, loc=loc, scale=scale)
+        super().__init__(loc, scale, validate_args=False)
+        self._validate_args = validating
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
+        """The same law with its parameters expanded to ``batch_shape``; no memory is allocated."""
+        new = self._get_checked_instance(Normal, _instance)  # type: ignore[no-untyped-call]
+        return self._expand_into(new, batch_shape, "loc", "scale")
+
+    def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
+        return source.standard_normal(sample_shape, self.noise_shape, like=self.loc)
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """``y = μ + σ·ε``; see :meth:`Pathwise.from_noise`. The noise is standard normal."""
+        return location_scale(noise, self.loc, self.scale)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats, ``-ε²/2 - log σ - log(2π)/2``, ``ε = (value - μ)/σ``; shape as broadcast."""
+        if self._validate_args:
+            self._validate_sample(value)
+        standard = standardize(value, self.loc, self.scale)
+        log_scale = self.scale.to(standard.dtype).log()
+        log_density = -0.5 * standard**2 - log_scale - 0.5 * math.log(2 * math.pi)
+        return narrow(log_density, value, self.loc)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(y <= value), with relative precision in the lower tail."""
+        if self._validate_args:
+            self._validate_sample(value)
+        probability = 0.5 * torch.erfc(-standardize(value, self.loc, self.scale) * math.sqrt(0.5))
+        return narrow(probability, value, self.loc)
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """The quantile of probability ``value`` in (0, 1), with relative precision for tiny probabilities."""
+        wide = value.to(torch.promote_types(value.dtype, torch.float32))
+        return location_scale(torch.special.ndtri(wide), self.loc, self.scale)
+
+
+class Logistic(Pathwise):
+    """The logistic law: ``y = μ + σ·log(u / (1 - u))``, ``u`` uniform; its CDF is a sigmoid.
+
+    Mean ``loc``, variance ``π²·scale²/3``. Its noise is uniform; the standard quantile goes through the same
+    map as every location and scale.
+
+    Args and errors as for :class:`Normal` (``scale`` is not the standard deviation here).
+
+    Example:
+        >>> law = Logistic(torch.tensor(1.0), torch.tensor(2.0))
+        >>> law.cdf(torch.tensor(1.0)), law.from_noise(torch.tensor(0.5))
+        (tensor(0.5000), tensor(1.))
+    """
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012
+    support = constraints.real
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
+        validating = self._validate_args if validate_args is None else validate_args
+        self.loc, self.scale = check_parameters(self, validating, loc=loc, scale=scale)
+        super().__init__(self.loc.shape, validate_args=False)
+        self._validate_args = validating
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
+        """The same law with its parameters expanded to ``batch_shape``; no memory is allocated."""
+        new = self._get_checked_instance(Logistic, _instance)  # type: ignore[no-untyped-call]
+        return self._expand_into(new, batch_shape, "loc", "scale")
+
+    @property
+    def mean(self) -> Tensor:
+        """``loc``."""
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        """``loc``."""
+        return self.loc
+
+    @property
+    def stddev(self) -> Tensor:
+        """``π·scale/√3``."""
+        return self.scale * (math.pi / math.sqrt(3))
+
+    @property
+    def variance(self) -> Tensor:
+        """``π²·scale²/3``."""
+        return self.stddev**2
+
+    def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
+        return source.uniform(sample_shape, self.noise_shape, like=self.loc)
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """``y = μ + σ·log(u / (1 - u))``; see :meth:`Pathwise.from_noise`. The noise lies in (0, 1)."""
+        return inverse_cdf(noise, self.icdf)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats, ``log s(ε) + log s(-ε) - log σ``, s the sigmoid, ``ε = (value - μ)/σ``."""
+        if self._validate_args:
+            self._validate_sample(value)
+        standard = standardize(value, self.loc, self.scale)
+        log_density = logsigmoid(standard) + logsigmoid(-standard) - self.scale.to(standard.dtype).log()
+        return narrow(log_density, value, self.loc)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(y <= value), with relative precision in the lower tail."""
+        if self._validate_args:
+            self._validate_sample(value)
+        probability = torch.sigmoid(standardize(value, self.loc, self.scale))
+        return narrow(probability, value, self.loc)
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """The quantile of probability ``value`` in (0, 1)."""
+        return location_scale(torch.logit(value), self.loc, self.scale)
+
+    def entropy(self) -> Tensor:
+        """Differential entropy in nats: ``2 + log scale``."""
+        return self.scale.log() + 2
+
+
+def standardize(value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+    """The map backwards, ``ε = (y - μ) / σ``, in float32 at least: what densities and CDFs are written in.
+
+    Example:
+        >>> standardize(torch.tensor([2.5, 4.0]), torch.tensor(3.0), torch.tensor(0.5))
+        tensor([-1.,  2.])
+    """
+    wide = torch.promote_types(loc.dtype, torch.float32)
+    return (value - loc.to(wide)) / scale.to(wide)
+
+
+def narrow(result: Tensor, value: Tensor, parameter: Tensor) -> Tensor:
+    """What :func:`standardize` led to, back in half precision where both inputs were; unchanged otherwise.
+
+    Example:
+        >>> half = torch.tensor(0.5, dtype=torch.float16)
+        >>> narrow(torch.tensor(2.0), half, half).dtype, narrow(torch.tensor(2.0), half, half.float()).dtype
+        (torch.float16, torch.float32)
+    """
+    dtype = torch.promote_types(value.dtype, parameter.dtype)
+    return result.to(dtype) if dtype in (torch.float16, torch.bfloat16) else result

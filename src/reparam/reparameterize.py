@@ -1,0 +1,99 @@
+"""The idea of this package, and the only place where it stands.
+
+We want ∂/∂θ E[f(y)], where y is drawn from a law p(y; θ). A draw is a number; it does not say how it would
+have moved had θ been a little different, so the chain rule stops there.
+
+**The way through.** Draw the randomness from a law with no parameters, and let the parameters act on it:
+``y = g(ε, θ)``. Then E[f(y)] = E[f(g(ε, θ))], θ no longer stands in the law that the expectation is over, and
+for well-behaved f the derivative may move inside: ``∂/∂θ E[f(y)] = E[f'(y) · ∂g(ε, θ)/∂θ]``. One draw of ε
+gives an unbiased estimate, and automatic differentiation computes it. Three ways to have a g:
+
+1. *Location and scale*: ``y = μ + σ·ε``. Then ∂y/∂μ = 1 and ∂y/∂σ = ε (:func:`location_scale`).
+2. *Inverse CDF*: ``y = F⁻¹(u; θ)``, u uniform on (0, 1) (:func:`inverse_cdf`).
+3. *Implicitly*, where g cannot be written down: whatever g is, F(y; θ) = u stays fixed when θ moves.
+   Differentiate that, ∂F/∂θ + p(y)·∂y/∂θ = 0, and solve: ``∂y/∂θ = -(∂F/∂θ) / p(y)``. A plain draw from any
+   sampler and the derivative of its CDF are enough (:func:`implicit`).
+
+None of this works for a draw that jumps, such as a coin: y does not move with θ but changes value, and the
+gradient needs another estimator (the score function, for one). Sources: Kingma & Welling, arXiv:1312.6114 (1,
+2); Figurnov, Mohamed & Mnih, arXiv:1805.08498 (3).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reparam.errors import ParameterError
+
+__all__ = ["implicit", "inverse_cdf", "location_scale"]
+
+
+def location_scale(noise: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+    """``y = μ + σ·ε``: broadcast, computed in the widest of the dtypes, returned in the dtype of ``loc``.
+
+    Example:
+        >>> location_scale(torch.tensor([-1.0, 2.0]), torch.tensor(3.0), torch.tensor(0.5))
+        tensor([2.5000, 4.0000])
+    """
+    return (loc + scale * noise).to(loc.dtype)
+
+
+def inverse_cdf(uniform: Tensor, icdf: Callable[[Tensor], Tensor]) -> Tensor:
+    """``y = F⁻¹(u)``, 0 < u < 1: differentiable in whatever parameters ``icdf`` holds.
+
+    Example:
+        >>> inverse_cdf(torch.tensor([0.5, 0.9]), torch.logit)
+        tensor([0.0000, 2.1972])
+    """
+    return icdf(uniform)
+
+
+def implicit(sample: Tensor, cdf: Callable[[Tensor], Tensor], density: Callable[[Tensor], Tensor]) -> Tensor:
+    """The value of ``sample`` with the gradient ``∂y/∂θ = -(∂F/∂θ) / p(y)``; elementwise, first order.
+
+    Args:
+        sample: draws y, any shape; its own gradient, if any, is dropped.
+        cdf: F(·; θ), differentiable in the parameters it holds; it need not be in y.
+        density: p(·; θ) > 0 at the draws; where it underflows to 0 the gradient is not finite.
+
+    Raises:
+        ParameterError: ``cdf`` or ``density`` changes the shape of ``sample``.
+        NotImplementedError: in a second backward pass; the second derivative is refused rather than wrong.
+
+    Example:
+        >>> rate = torch.tensor(2.0, requires_grad=True)
+        >>> tail = lambda y: torch.exp(-rate * y)  # an exponential law: dy/drate = -y / rate
+        >>> y = implicit(torch.tensor(0.5), lambda y: 1 - tail(y), lambda y: rate * tail(y))
+        >>> y.backward(); rate.grad
+        tensor(-0.2500)
+    """
+    fixed = sample.detach()
+    level, slope = cdf(fixed), density(fixed).detach()
+    if not level.shape == slope.shape == fixed.shape:
+        shapes = f"{tuple(level.shape)} and {tuple(slope.shape)}, expected {tuple(fixed.shape)}"
+        raise ParameterError(f"cdf and density must give one value for each draw; got shapes {shapes}")
+    return _Attach.apply(fixed, level, slope, "sample")  # type: ignore[no-untyped-call, no-any-return]
+
+
+class _Attach(torch.autograd.Function):
+    generate_vmap_rule = True
+    forward = staticmethod(lambda value, level, slope, what: value.clone())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[1:3])
+        ctx.what = inputs[3]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        if ctx.what == "gradient":
+            raise NotImplementedError(
+                "no second derivative of an implicit gradient; use a law that has from_noise"
+            )
+        level, slope = (
+            ctx.saved_tensors
+        )  # level goes along so that a second backward pass always comes by here
+        grad_level = _Attach.apply(-grad / slope, level, slope, "gradient")  # type: ignore[no-untyped-call]
+        return None, grad_level, None, None

@@ -1,0 +1,71 @@
+"""The idea: three maps from noise to a draw, and the gradients they carry."""
+
+import pytest
+import torch
+
+from reparam.errors import ParameterError
+from reparam.reparameterize import implicit, inverse_cdf, location_scale
+
+
+def double(*values):
+    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
+
+
+def test_location_scale_value_and_gradient():
+    noise, loc, scale = double(-1.0, 0.5), double(3.0, 1.0), double(0.5, 2.0)
+    y = location_scale(noise, loc, scale)
+    assert y.tolist() == [2.5, 2.0]
+    y.sum().backward()
+    assert torch.equal(loc.grad, torch.ones(2, dtype=torch.float64))
+    assert torch.equal(scale.grad, noise.detach())
+    assert torch.autograd.gradcheck(location_scale, (noise, loc, scale))
+    assert torch.autograd.gradgradcheck(location_scale, (noise, loc, scale))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_types_are_rounded_once(dtype):
+    loc, scale = torch.tensor(1.1).to(dtype), torch.tensor(0.3).to(dtype)
+    noise = torch.linspace(-4, 4, 33)
+    assert torch.equal(location_scale(noise, loc, scale), (loc.float() + scale.float() * noise).to(dtype))
+
+
+def test_inverse_cdf():
+    uniform, rate = double(0.1, 0.5, 0.9), double(2.0)
+    assert torch.autograd.gradcheck(lambda u, r: inverse_cdf(u, lambda v: -torch.log1p(-v) / r), (uniform, rate))
+
+
+def exponential(sample, rate):
+    return implicit(sample, lambda y: -torch.expm1(-rate * y), lambda y: rate * torch.exp(-rate * y))
+
+
+def test_implicit_keeps_the_value_and_finds_the_gradient():
+    """An exponential law has the closed map y = -log(1 - u) / rate, so dy/drate = -y / rate."""
+    rate = double(0.5, 2.0, 7.0)
+    sample = torch.tensor([[0.1, 1.0, 0.3], [2.0, 0.01, 0.4]], dtype=torch.float64, requires_grad=True)
+    y = exponential(sample, rate)
+    assert torch.equal(y, sample)
+    weights = torch.arange(6.0, dtype=torch.float64).reshape(2, 3)
+    (y * weights).sum().backward()
+    torch.testing.assert_close(rate.grad, (-sample.detach() / rate.detach() * weights).sum(0))
+    assert sample.grad is None
+
+
+@pytest.mark.parametrize("function", [torch.Tensor.square, lambda y: y], ids=["curved", "linear"])
+def test_implicit_refuses_a_second_derivative(function):
+    """Also for a linear loss, where the incoming gradient is a constant and cannot raise the alarm by itself."""
+    rate = double(0.5, 2.0)
+    value = function(exponential(torch.tensor([1.0, 0.2], dtype=torch.float64), rate)).sum()
+    (first,) = torch.autograd.grad(value, rate, create_graph=True)
+    with pytest.raises(NotImplementedError, match="no second derivative"):
+        first.sum().backward()
+
+
+def test_implicit_under_vmap_and_grad():
+    rates, samples = torch.tensor([0.5, 2.0, 7.0]), torch.tensor([1.0, 0.2, 0.1])
+    result = torch.vmap(torch.func.grad(lambda rate, y: exponential(y, rate)))(rates, samples)
+    torch.testing.assert_close(result, -samples / rates)
+
+
+def test_implicit_refuses_another_shape():
+    with pytest.raises(ParameterError, match=r"one value for each draw.*\(2, 3\).*expected \(3,\)"):
+        implicit(torch.ones(3), lambda y: y.expand(2, 3), lambda y: y)
