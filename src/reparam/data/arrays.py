@@ -22,7 +22,7 @@ __all__ = ["MIN_ROWS", "examples_from_array", "read_array"]
 MAX_UNPACKED_BYTES = 16 * 2**30
 """Most that the arrays of one ``.npz`` may unpack to; a small file can claim any size."""
 
-_DAMAGED = (ValueError, EOFError, OverflowError, MemoryError, KeyError, zipfile.BadZipFile, zlib.error)
+_DAMAGED = (ValueError, EOFError, ArithmeticError, MemoryError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def examples_from_array(array: Any, *, names: Sequence[str] = (), where: str = "array") -> Examples:
@@ -172,7 +172,8 @@ def read_array(path: str | Path) -> Examples:
         return _from_npz(_read_npz(path), str(path))
     try:
         # Mapped, not read: a header that claims more than the file holds is refused before memory is taken.
-        array = np.load(path, mmap_mode="r")
+        with np.errstate(over="raise"):
+            array = np.load(path, mmap_mode="r")
     except _DAMAGED as error:
         raise _damaged(path, error) from error
     return examples_from_array(array, where=str(path))

@@ -138,7 +138,7 @@ def _fit_one(values: np.ndarray[Any, Any], name: str) -> tuple[float, float, flo
     span = high - low
     if not np.finfo(np.float64).tiny < span < math.inf:
         raise DataError(f"{name} runs from {low} to {high}: the span does not fit a 64-bit float; rescale it")
-    # In units of its range, from its minimum: large offsets cost nothing, squares neither overflow nor vanish.
+    # In units of its range, from its minimum: large offsets cost nothing, squares do not overflow or vanish.
     unit = (values - low) / span
     offset = low + span * float(unit.mean())
     scale = span * float(unit.std())

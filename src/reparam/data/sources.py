@@ -13,7 +13,7 @@ __all__ = ["read", "source_name"]
 
 _TABLES = (".csv", ".tsv", ".parquet")
 _ARRAYS = (".npy", ".npz")
-_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 _ACCEPTED = (
     "a folder of images, a .csv, .tsv or .parquet table (or a folder of parts), a .npy or .npz array, "
     "an IDX file or the folder of the four MNIST files"
@@ -116,15 +116,11 @@ def _kind(source: Any) -> str:
 
 
 def _does_not_exist(path: Path) -> str:
-    message = f"{path} does not exist"
+    known = ["digits"] if path.parent == Path() else []
     if path.parent.is_dir():
-        siblings = [entry.name for entry in path.parent.iterdir()]
-        near = suggestion(path.name, siblings)
-        if near.startswith("did you mean"):
-            return f"{message}; {near}"
-    if path.parent == Path() and suggestion(path.name, ["digits"]).startswith("did you mean"):
-        return f"{message}; did you mean the built-in 'digits'?"
-    return message
+        known += [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
+    near = suggestion(path.name, known)
+    return f"{path} does not exist" + (f"; {near}" if near.startswith("did you mean") else "")
 
 
 def _kind_of_file(path: Path) -> str:
