@@ -1,0 +1,132 @@
+"""What every reader checks before data counts as examples, so that one fault has one message.
+
+Nothing here reads a file; ``where`` is how messages name the source (a path, ``"array"``, ``"table"``).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from reparam.errors import DataError
+
+__all__ = ["MIN_ROWS", "as_labels", "check_constant", "check_finite", "check_num_rows", "zero_one"]
+
+MIN_ROWS = 10
+"""Fewest rows that can be split into training, validation and test."""
+
+
+def check_num_rows(num_rows: int, where: str) -> None:
+    """Refuse fewer than :data:`MIN_ROWS` rows.
+
+    Raises:
+        DataError: says how many rows there are and how many it takes.
+
+    Example:
+        >>> check_num_rows(10, "array")
+        >>> check_num_rows(1, "array")
+        Traceback (most recent call last):
+        ...
+        reparam.errors.DataError: array: 1 row; at least 10 are needed for training, validation and test
+    """
+    if num_rows < MIN_ROWS:
+        count = {0: "no rows", 1: "1 row"}.get(num_rows, f"only {num_rows} rows")
+        raise DataError(f"{where}: {count}; at least {MIN_ROWS} are needed for training, validation and test")
+
+
+def check_finite(values: np.ndarray[Any, Any], where: str, names: Sequence[str] = ()) -> None:
+    """Refuse NaN and infinity.
+
+    Args:
+        values: ``[N, D]`` (a table) or ``[N, C, H, W]`` (images), of any number type.
+        where: the source, for the message.
+        names: the names of the ``D`` columns of a table.
+
+    Raises:
+        DataError: names the first such place (row and column, or row, channel, y and x; counted from 0) and
+            how many there are in all.
+
+    Example:
+        >>> check_finite(np.array([[1.0, np.nan]]), "array", ["a", "b"])  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        reparam.errors.DataError: array: row 0, column 'b' (from 0) is nan; 1 of 2 values not finite; ...
+    """
+    bad = ~np.isfinite(values)
+    count = int(bad.sum())
+    if not count:
+        return
+    place = tuple(int(index) for index in np.unravel_index(int(np.argmax(bad)), bad.shape))
+    if values.ndim == 2:
+        at = f"row {place[0]}, column '{names[place[1]]}'"
+    else:
+        at = "row {}, channel {}, y {}, x {}".format(*place)
+    raise DataError(
+        f"{where}: {at} (from 0) is {values[place]}; {count} of {values.size} values not finite; "
+        "remove such rows or fill them in"
+    )
+
+
+def check_constant(values: np.ndarray[Any, Any], names: Sequence[str], where: str, remedy: str) -> None:
+    """Refuse columns in which every row has the same value: they have no density and teach a model nothing.
+
+    Args:
+        values: ``[N, D]`` with ``N >= 1``.
+        names: the ``D`` names.
+        where: the source, for the message.
+        remedy: the end of the message: how to leave a column out of this source.
+
+    Raises:
+        DataError: names all such columns.
+
+    Example:
+        >>> check_constant(np.array([[1, 5], [2, 5]]), ["a", "b"], "array", "leave it out")
+        Traceback (most recent call last):
+        ...
+        reparam.errors.DataError: array: column 'b' has the same value in every row; leave it out
+    """
+    constant = (values == values[:1]).all(axis=0)
+    found = [f"'{name}'" for name, same in zip(names, constant, strict=True) if same]
+    if found:
+        which = f"column {found[0]} has" if len(found) == 1 else f"columns {', '.join(found)} have"
+        raise DataError(f"{where}: {which} the same value in every row; {remedy}")
+
+
+def zero_one(values: np.ndarray[Any, Any]) -> bool:
+    """Whether every value is 0 or 1 (``values`` not empty).
+
+    Example:
+        >>> zero_one(np.array([0.0, 1.0])), zero_one(np.array([0, 2]))
+        (True, False)
+    """
+    if values.dtype.kind == "b":
+        return True
+    if values.min() < 0 or values.max() > 1:
+        return False
+    return values.dtype.kind in "iu" or bool(((values == 0) | (values == 1)).all())
+
+
+def as_labels(values: np.ndarray[Any, Any], num_rows: int, where: str) -> np.ndarray[Any, Any]:
+    """Labels as ``int64`` or strings.
+
+    Args:
+        values: ``[num_rows]`` integers, booleans, whole-number floats or strings.
+        num_rows: how many are expected.
+        where: the source and the name of the labels, for the message.
+
+    Raises:
+        DataError: another shape, or values that are neither whole numbers nor strings.
+
+    Example:
+        >>> as_labels(np.array([1.0, 0.0]), 2, "y")
+        array([1, 0])
+    """
+    if values.shape != (num_rows,):
+        raise DataError(f"{where}: expected one label for each of {num_rows} rows, got shape {values.shape}")
+    if values.dtype.kind in "biu":
+        return values.astype(np.int64)
+    if values.dtype.kind == "U":
+        return values
+    if values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.trunc(values)).all():
+        return values.astype(np.int64)
+    raise DataError(f"{where}: a label is a whole number or a text, got values of type {values.dtype}")

@@ -1,0 +1,268 @@
+"""Examples from tables: ``.csv``, ``.tsv`` and ``.parquet`` files, folders of such parts, data frames.
+
+Numeric columns only; text is refused with its place, never turned into a missing value, and never guessed at.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+
+from reparam.data.cells import Problem, labels, numbers
+from reparam.data.checks import check_constant, check_num_rows, zero_one
+from reparam.data.delimited import read_delimited
+from reparam.data.parts import Part, check_names
+from reparam.data.schema import Column, Examples, Schema
+from reparam.errors import DataError, UsageError, suggestion
+
+__all__ = ["TABLE_SUFFIXES", "examples_from_table", "read_table", "table_files"]
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+
+MAX_CELLS = 2**30
+"""Most cells (rows times kept columns) that are read from parquet: 8 GiB as ``float64``."""
+
+
+def read_table(
+    path: str | Path, *, columns: Sequence[str] | None = None, label: str | None = None
+) -> Examples:
+    """Examples from a table file, or a folder of parts of one type with the same columns, in order of name.
+
+    Args:
+        path: a ``.csv``, ``.tsv`` or ``.parquet`` file, or a folder of them.
+        columns: names of the columns to keep, in any order; all if ``None``.
+        label: name of the column that becomes the labels and is left out of the values.
+
+    Returns:
+        Examples with ``values`` ``[N, D]`` ``float64``, columns in the order of the file; ``uint8`` with 2
+        levels if every value is 0 or 1.
+
+    Raises:
+        DataError: a cell that is text, missing or infinite (names column, row and line); no header; duplicate
+            or unknown names; a line with too many or too few fields; columns that are constant or of a type
+            that holds no numbers; fewer than 10 rows; damaged parquet; parts that do not match.
+        UsageError: ``columns`` that is empty, repeats a name or names the label.
+        OSError: a file cannot be opened.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "t.csv")
+        ...     _ = path.write_text("height,kind\\n" + "".join(f"{n}.5,k{n % 2}\\n" for n in range(10)))
+        ...     examples = read_table(path, label="kind")
+        >>> examples.values.shape, examples.labels[:3]
+        ((10, 1), array(['k0', 'k1', 'k0'], dtype='<U2'))
+    """
+    path = Path(path)
+    files = table_files(path) if path.is_dir() else [path]
+    suffixes = {file.suffix.lower() for file in files}
+    if len(suffixes) > 1 or not suffixes <= set(TABLE_SUFFIXES):
+        raise DataError(
+            f"{path}: expected parts of one type of {', '.join(TABLE_SUFFIXES)}, "
+            f"found {', '.join(sorted(suffixes))}"
+        )
+    if not files:
+        raise DataError(f"{path}: no {', '.join(TABLE_SUFFIXES)} file in this folder")
+    parts = [_open_parquet(file) if suffixes == {".parquet"} else read_delimited(file) for file in files]
+    return _examples(parts, str(path), columns, label)
+
+
+def table_files(folder: str | Path) -> list[Path]:
+    """The table files directly in a folder, in order of name; those named ``.*`` or ``_*`` do not count.
+
+    Args:
+        folder: an existing folder.
+    """
+    files = sorted(Path(folder).iterdir(), key=lambda file: file.name)
+    return [
+        file
+        for file in files
+        if file.suffix.lower() in TABLE_SUFFIXES and file.name[0] not in "._" and file.is_file()
+    ]
+
+
+def examples_from_table(
+    table: Any, *, columns: Sequence[str] | None = None, label: str | None = None
+) -> Examples:
+    """Examples from a pyarrow table, a pandas data frame (without its index), or anything with Arrow's stream
+    interface, such as a polars data frame.
+
+    Args:
+        table: the table.
+        columns: see :func:`read_table`.
+        label: see :func:`read_table`.
+
+    Raises:
+        DataError: see :func:`read_table`.
+        UsageError: not a table, or ``columns`` as in :func:`read_table`.
+
+    Example:
+        >>> table = pa.table({"a": [0.5 * n for n in range(10)], "b": [n * n for n in range(10)]})
+        >>> examples_from_table(table, columns=["b"]).values[:3, 0]
+        array([0., 1., 4.])
+    """
+    try:
+        if isinstance(table, pa.Table):
+            table.validate(full=True)
+        elif hasattr(table, "iloc"):
+            check_names([str(name) for name in table.columns], "table")
+            table = pa.Table.from_pandas(table, preserve_index=False)
+        elif hasattr(table, "__arrow_c_stream__"):
+            table = pa.table(table)
+        else:
+            raise UsageError(f"expected a table (pyarrow, pandas, polars), got {type(table).__name__}")
+    except pa.ArrowException as error:
+        raise DataError(f"table: a column holds values of several types or is damaged: {error}") from error
+    names = tuple(str(name) for name in table.column_names)
+    check_names(names, "table")
+    part = Part("table", names, table.num_rows, lambda name: table.column(names.index(name)))
+    return _examples([part], "table", columns, label)
+
+
+def _open_parquet(path: Path) -> Part:
+    with path.open("rb"):
+        pass  # a missing permission is an OSError; whatever follows is the content
+    try:
+        file = pa.parquet.ParquetFile(path)
+        names = tuple(str(name) for name in file.schema_arrow.names)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _damaged(path, error) from error
+    check_names(names, str(path))
+    types = dict(zip(names, file.schema_arrow.types, strict=True))
+
+    def column(name: str) -> pa.ChunkedArray:
+        if pa.types.is_nested(types[name]):
+            return pa.chunked_array([], types[name])
+        try:
+            table = file.read(columns=[name])
+            table.validate(full=True)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error, f", column '{name}'") from error
+        if table.num_rows != file.metadata.num_rows:
+            raise DataError(
+                f"{path}, column '{name}': expected {file.metadata.num_rows} rows, found {table.num_rows}"
+            )
+        return table.column(0)
+
+    return Part(str(path), names, file.metadata.num_rows, column)
+
+
+def _damaged(path: Path, error: BaseException, place: str = "") -> DataError:
+    return DataError(
+        f"{path}{place}: not a readable parquet file (damaged or truncated?): {str(error)[:200]}"
+    )
+
+
+def _examples(parts: list[Part], where: str, columns: Sequence[str] | None, label: str | None) -> Examples:
+    for part in parts[1:]:
+        _check_same_columns(part, parts[0])
+    names = _kept(parts[0], columns, label)
+    num_rows = sum(part.num_rows for part in parts)
+    check_num_rows(num_rows, where)
+    if num_rows * len(names) > MAX_CELLS:
+        raise DataError(
+            f"{where}: {num_rows} rows of {len(names)} columns are more than the limit of {MAX_CELLS} cells; "
+            "keep fewer columns with `columns`, or fewer rows"
+        )
+    values = np.concatenate([_numeric(part, names, label) for part in parts])
+    check_constant(values, names, where, "leave it out: set `columns` to the names of the columns to keep")
+    found = None
+    if label is not None:
+        found = _all_labels([labels(part.column(label), f"{part.where}, column '{label}'") for part in parts])
+    binary = zero_one(values)
+    schema = Schema(
+        "table",
+        (len(names),),
+        levels=2 if binary else None,
+        binary=binary,
+        columns=tuple(Column(name) for name in names),
+        label=label,
+    )
+    notes = tuple(note for part in parts for note in part.notes)
+    return Examples(values.astype(np.uint8) if binary else values, schema, labels=found, notes=notes)
+
+
+def _check_same_columns(part: Part, first: Part) -> None:
+    if part.names == first.names:
+        return
+    missing = [name for name in first.names if name not in part.names]
+    more = [name for name in part.names if name not in first.names]
+    detail = f"without {_quoted(missing)}; " * bool(missing) + f"with {_quoted(more)} besides; " * bool(more)
+    raise DataError(
+        f"{part.where}: the columns are not those of {first.where}: {detail or 'in another order; '}"
+        "all parts must have the same columns in the same order"
+    )
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _kept(part: Part, columns: Sequence[str] | None, label: str | None) -> list[str]:
+    known = [name for name in part.names if name]
+    if columns is not None:
+        if isinstance(columns, str) or not columns or len(set(columns)) < len(columns):
+            raise UsageError(f"columns must be a list of different column names, got {columns!r}")
+        if label in columns:
+            raise UsageError(f"'{label}' is the label and so no value: take it out of columns")
+    for name in [*(columns or ()), *([] if label is None else [label])]:
+        if name not in known:
+            raise DataError(f"{part.where}: no column '{name}'; {suggestion(name, known)}")
+    kept = [name for name in part.names if name != label and (columns is None or name in columns)]
+    if "" in kept:
+        raise DataError(
+            f"{part.where}: column {part.names.index('') + 1} has no name in the header; name it. If it only "
+            "numbers the rows, write the file without it (pandas: index=False), or set `columns` to the "
+            "names of the others"
+        )
+    if not kept:
+        raise DataError(f"{part.where}: no column is left for the values besides the label '{label}'")
+    return kept
+
+
+def _numeric(part: Part, names: list[str], label: str | None) -> np.ndarray[Any, Any]:
+    read = {name: numbers(part.column(name)) for name in names}
+    problems = {name: value for name, value in read.items() if isinstance(value, Problem)}
+    if problems:
+        raise _refusal(part, problems, [name for name in names if name not in problems], label)
+    return np.stack([np.asarray(read[name]) for name in names], axis=1)
+
+
+def _refusal(part: Part, problems: dict[str, Problem], clean: list[str], label: str | None) -> DataError:
+    name, problem = next(iter(problems.items()))
+    cell = f"{part.where}: column '{name}', {part.place(problem.row)}"
+    count = f"{problem.count} of {part.num_rows} rows in all"
+    found = repr(problem.found if len(problem.found) <= 40 else problem.found[:37] + "...")
+    said = {
+        "text": f"{cell}: expected a number, found the text {found} ({count}).",
+        "missing": f"{cell}: a missing value ({found}; {count}).",
+        "infinite": f"{cell}: {found} is not a finite number ({count}).",
+        "type": f"{part.where}: column '{name}' is of type {problem.found}, which holds no numbers.",
+    }[problem.kind]
+    if problem.kind == "text" and _decimal_comma(problem.found):
+        said += " It looks like a decimal comma or a thousands separator: write 3.5 for three and a half."
+    others = [other for other in problems if other != name]
+    if others:
+        said += f" Also not numeric throughout: {_quoted(others)}."
+    fixes = []
+    if problem.kind in ("missing", "infinite"):
+        fixes.append("fill such cells in or remove their rows")
+    if clean:
+        fixes.append(f"leave columns out with columns = {json.dumps(clean, ensure_ascii=False)}")
+    if problem.kind == "text" and label is None:
+        fixes.append(f"make it the label with label = {json.dumps(name, ensure_ascii=False)}")
+    return DataError(f"{said} What to do: {'; or '.join(fixes) or 'turn it into numbers'}")
+
+
+def _decimal_comma(text: str) -> bool:
+    return text.count(",") == 1 and text.lstrip("+-").replace(",", "").replace(".", "").isdigit()
+
+
+def _all_labels(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    if len({part.dtype.kind for part in parts}) > 1:
+        parts = [part.astype(np.str_) for part in parts]
+    return np.concatenate(parts)
