@@ -53,18 +53,20 @@ class FakeRun:
 
 EVALUATION = {
     "split": "test", "num_examples": 360, "elbo_nats": -21.874, "distortion_nats": 13.211, "rate_nats": 8.663,
-    "log_likelihood_nats": -20.962, "standard_error_nats": 0.214, "num_samples": 500, "effective_sample_size": 143.4,
+    "log_likelihood_nats": -20.962, "standard_error_nats": 0.214, "num_samples": 500,
+    "effective_sample_size": 143.4,
     "active_units": 10, "latent_dim": 16, "bits_per_dim": None, "baseline": None, "log_scale_nats": None,
-    "kl_per_dimension_nats": [1.4, 0.01, 0.7, 0.0, 0.9, 1.1, 0.004, 0.5, 1.3, 0.002, 0.6, 0.8, 0.4, 0.001, 0.003, 0.963],
+    "kl_per_dimension_nats": [1.4, 0.01, 0.7, 0.0, 0.9, 1.1, 0.004, 0.5, 1.3, 0.002, 0.6, 0.8, 0.4, 0.001,
+                              0.003, 0.963],
     "train_elbo_nats": -21.2, "aggregate_mean_abs_max": 0.11,
     "protocol": {"binarize": "dynamic", "seed": 0, "num_samples": 500, "split": "test"},
     "health": [
         {"level": "good", "title": "The latent code is used",
          "text": "10 of 16 dimensions carry information about the example; the rate is 8.7 nats."},
         {"level": "warning", "title": "Training had not flattened out",
-         "text": "The validation bound was still rising at the last step. More epochs would help: `--epochs 200`."},
+         "text": "The validation bound was still rising at the end. More epochs would help: `--epochs 200`."},
         {"level": "advice", "title": "Six dimensions are idle",
-         "text": "They do no harm. A latent space of 10 dimensions would do as well and train a little faster."},
+         "text": "They do no harm. A latent space of 10 dimensions would do as well and train faster."},
     ],
 }  # fmt: skip
 
@@ -79,7 +81,8 @@ def describe(name, schema, **changes):
                  "num_validation": 180, "num_test": 360},
         "network": {"kind": "mlp", "hidden": [256, 256], "latent_dim": 16}, "steps": 12600,
         "environment": {"torch": "2.13.0", "num_threads": 2, "device": "cpu", "precision": "float32"},
-        "notes": ["3 files were skipped: not an image"], "precheck": {"duplicates": 0}, "stopped_early": False,
+        "notes": ["3 files were skipped: not an image"], "precheck": {"duplicates": 0},
+        "stopped_early": False,
     } | changes  # fmt: skip
 
 
@@ -92,10 +95,14 @@ def training_records(steps=12600, validation=True):
         rate = 8.5 * (1 - np.exp(-step / 500))
         train = {"distortion_nats": fit + rng.normal() * 0.5, "rate_nats": rate + rng.normal() * 0.1}
         extra = {"beta": min(1.0, step / 2000), "learning_rate": 0.001}
-        records.append({"step": step, "epoch": 1 + step // 126, "split": "train", **with_bound(train), **extra})
+        records.append(
+            {"step": step, "epoch": 1 + step // 126, "split": "train", **with_bound(train), **extra}
+        )
         if validation and step % 600 == 0:
             kept = {"distortion_nats": fit + 0.8 + (step / 9000) ** 2, "rate_nats": rate}
-            records.append({"step": step, "epoch": 1 + step // 126, "split": "validation", **with_bound(kept)})
+            records.append(
+                {"step": step, "epoch": 1 + step // 126, "split": "validation", **with_bound(kept)}
+            )
     return records
 
 
@@ -104,11 +111,12 @@ def with_bound(terms):
 
 
 def latents(values, active, total):
-    """Leading principal components of the values in the even places of a latent space, nearly nothing in the odd."""
+    """Leading principal components of the values, in the dimensions that the evaluation calls used."""
     centred = values.reshape(len(values), -1) - values.reshape(len(values), -1).mean(axis=0)
     left = np.linalg.svd(centred, full_matrices=False)[0][:, :active] * np.sqrt(len(values))
+    used = np.argsort(EVALUATION["kl_per_dimension_nats"][:total])[::-1][:active]
     loc = np.full((len(values), total), 0.001, dtype=np.float32)
-    loc[:, :active] = left
+    loc[:, used] = left * np.linspace(1, 0.3, active)
     return loc
 
 
@@ -157,7 +165,8 @@ def scenes_run(tmp_path):
     run.add_metrics(training_records())
     run.add_evaluation(
         latent_dim=2, active_units=2, kl_per_dimension_nats=[4.1, 3.9], bits_per_dim=3.4217,
-        elbo_nats=-21874.2, log_likelihood_nats=-21862.9, standard_error_nats=36.2, distortion_nats=21866.2, rate_nats=8.0,
+        elbo_nats=-21874.2, log_likelihood_nats=-21862.9, standard_error_nats=36.2,
+        distortion_nats=21866.2, rate_nats=8.0,
         protocol={"binarize": "none", "seed": 0, "num_samples": 500, "split": "test"},
     )  # fmt: skip
     labels = (np.arange(120) ** 2 % 23).astype(np.int64)
@@ -179,7 +188,10 @@ def table_run(tmp_path):
     rng = np.random.default_rng(3)
 
     def rows(count, spread):
-        factors = rng.normal(size=(count, 3)) @ rng.normal(size=(3, 12)) * 0.7 + rng.normal(size=(count, 12)) * spread
+        factors = (
+            rng.normal(size=(count, 3)) @ rng.normal(size=(3, 12)) * 0.7
+            + rng.normal(size=(count, 12)) * spread
+        )
         scale = np.array([12, 9000, 9, 14, 1.1, 1.5, 8, 300, 20000, 5000, 0.0004, 0])
         table = np.array([44, 38000, 171, 74, 1, 4, 12, 900, 30000, 4000, 0.001, 7]) + factors * scale
         table[:, 6] = np.exp(table[:, 6] / 12)
@@ -195,7 +207,8 @@ def table_run(tmp_path):
         protocol={"binarize": "none", "seed": 3, "num_samples": 500, "split": "test"},
     )  # fmt: skip
     run.add_gallery(
-        originals=data, reconstructions=(data * 0.97 + data.mean(0) * 0.03).astype(np.float32), samples=samples,
+        originals=data, samples=samples,
+        reconstructions=(data * 0.97 + data.mean(0) * 0.03).astype(np.float32),
         variations=samples[:32].reshape(4, 8, 12), latent_loc=latents(data, 10, 16),
     )  # fmt: skip
     return run
@@ -206,5 +219,3 @@ def new_run(tmp_path):
     """A run whose training has only just begun: nothing but its description."""
     schema = Schema("table", (2,), columns=(Column("x"), Column("y")))
     return FakeRun(tmp_path, describe("new", schema, status="training"))
-
-

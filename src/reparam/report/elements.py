@@ -1,6 +1,7 @@
 """The pieces of HTML that the page is built from. All text from outside passes through ``escape`` here."""
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +18,7 @@ __all__ = [
     "facts_table",
     "figure",
     "flatten",
+    "marked",
     "notice",
     "number",
     "section",
@@ -76,10 +78,12 @@ def count(amount: int, noun: str, plural: str = "") -> str:
     return f"{number(amount, 0)} {noun if amount == 1 else plural or noun + 's'}"
 
 
-def card(label: str, value: str, unit: str, detail: str, *, hero: bool = False) -> str:
-    """One key number with its unit and a line that says what it means. Escapes everything."""
+def card(label: str, value: str, unit: str, detail: str, *, error: str = "", hero: bool = False) -> str:
+    """One key number with its error and unit, and a line that says what it means. Escapes everything."""
     kind = "card hero" if hero else "card"
     unit_html = f' <span class="unit">{escape(unit)}</span>' if unit else ""
+    if error:
+        unit_html = f' <span class="error">± {escape(error)}</span>{unit_html}'
     return (
         f'<div class="{kind}"><div class="label">{escape(label)}</div>'
         f'<div class="value">{escape(value)}{unit_html}</div><div class="detail">{escape(detail)}</div></div>'
@@ -87,10 +91,18 @@ def card(label: str, value: str, unit: str, detail: str, *, hero: bool = False) 
 
 
 def notice(text: str) -> str:
-    """A sentence that says what is missing and how to get it; ```code``` between backticks. Escapes."""
-    parts = escape(text).split("`")
-    marked = "".join(part if index % 2 == 0 else f"<code>{part}</code>" for index, part in enumerate(parts))
-    return f'<p class="notice">{marked}</p>'
+    """A sentence that says what is missing and how to get it; commands between backticks. Escapes."""
+    return f'<p class="notice">{marked(text)}</p>'
+
+
+def marked(text: str) -> str:
+    """Escaped text in which what stands between two backticks is set as code.
+
+    Example:
+        >>> marked("a < b: `run` it")
+        'a &lt; b: <code>run</code> it'
+    """
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def figure(pictures: Sequence[Picture], caption: str, title: str = "") -> str:
@@ -106,8 +118,11 @@ def figure(pictures: Sequence[Picture], caption: str, title: str = "") -> str:
     # Shares of the width in proportion to the pictures, so that pictures side by side have one height.
     columns = " ".join(f"{picture.size[0]}fr" for picture in pictures)
     heading = f"<h3>{escape(title)}</h3>" if title else ""
-    side_by_side = f'<div class="beside" style="--columns:{columns}">' if len(images) > 1 else '<div class="scroll">'
-    return f"<figure>{heading}{side_by_side}{''.join(images)}</div><figcaption>{escape(caption)}</figcaption></figure>"
+    side_by_side = (
+        f'<div class="beside" style="--columns:{columns}">' if len(images) > 1 else '<div class="scroll">'
+    )
+    shown = f"{heading}{side_by_side}{''.join(images)}</div>"
+    return f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def section(identifier: str, title: str, *parts: str) -> str:
@@ -122,7 +137,9 @@ def details(title: str, content: str) -> str:
 
 def facts_table(facts: Iterable[tuple[str, str]]) -> str:
     """Names and values in two columns. Escapes."""
-    rows = "".join(f'<tr><th scope="row">{escape(key)}</th><td>{escape(text)}</td></tr>' for key, text in facts)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(key)}</th><td>{escape(text)}</td></tr>' for key, text in facts
+    )
     return f'<div class="scroll"><table class="facts">{rows}</table></div>'
 
 

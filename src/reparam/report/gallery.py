@@ -26,7 +26,11 @@ def examples_section(contents: Contents) -> Section:
             "`reparam report RUN` then writes this page again."
         )
         return Section(section("examples", TITLE, missing))
-    parts = _images(contents.schema, gallery) if contents.schema.kind == "image" else _table(contents.schema, gallery)
+    parts = (
+        _images(contents.schema, gallery)
+        if contents.schema.kind == "image"
+        else _table(contents.schema, gallery)
+    )
     if not parts:
         parts = [Section(notice("The gallery of this run is empty: there is nothing to show here."))]
     return Section(
@@ -56,12 +60,14 @@ def _images(schema: Schema, gallery: Gallery) -> list[Section]:
         return pictures.to_pixels(images, schema.levels, value_range)
 
     parts = []
-    channels = "" if schema.shape[0] in (1, 3) else f" Of {schema.shape[0]} channels only the first are shown."
+    channels = (
+        "" if schema.shape[0] in (1, 3) else f" Of {schema.shape[0]} channels only the first are shown."
+    )
     if gallery.originals is not None and gallery.reconstructions is not None:
         caption = (
-            "Each image above its reconstruction: what is left of it after it has passed through the latent code. "
-            "Look for what gets lost: fine strokes, texture, rare shapes. Slightly soft is normal; "
-            "the same picture everywhere means that the code is ignored."
+            "Each image above its reconstruction: what is left of it after it has passed through the "
+            "latent code. Look for what gets lost: fine strokes, texture, rare shapes. Slightly soft is "
+            "normal; the same picture everywhere means that the code is ignored."
         ) + _first(min(len(gallery.originals), pictures.MAX_PAIRS), len(gallery.originals))
         png = pictures.pairs(pixels(gallery.originals), pixels(gallery.reconstructions))
         alt = "Rows of original images, each above its reconstruction"
@@ -70,16 +76,18 @@ def _images(schema: Schema, gallery: Gallery) -> list[Section]:
         )
     if gallery.samples is not None:
         caption = (
-            "New examples, decoded from random points of the prior; no original is involved. Look for variety, and "
-            "for whether they could pass for data. Good reconstructions with poor samples mean that the encoder uses "
-            "regions that the prior seldom visits."
+            "New examples, decoded from random points of the prior; no original is involved. Look for "
+            "variety, and for whether they could pass for data. Good reconstructions with poor samples "
+            "mean that the encoder uses regions that the prior seldom visits."
         ) + _first(min(len(gallery.samples), pictures.MAX_SAMPLES), len(gallery.samples))
         png = pictures.samples(pixels(gallery.samples))
-        parts.append(_shown(caption, "samples.png", png, "A grid of generated images", "Samples", chart=False))
+        parts.append(
+            _shown(caption, "samples.png", png, "A grid of generated images", "Samples", chart=False)
+        )
     if gallery.originals is not None and gallery.variations is not None:
         caption = (
-            "Each row starts with an original; the rest are new examples made from points close to its place in the "
-            "latent space. They should stay recognisably related, yet not be copies."
+            "Each row starts with an original; the rest are new examples made from points close to its "
+            "place in the latent space. They should stay recognisably related, yet not be copies."
         )
         png = pictures.variations(pixels(gallery.originals), pixels(gallery.variations))
         alt = "Rows of images: an original, then generated images close to it"
@@ -97,12 +105,15 @@ def _table(schema: Schema, gallery: Gallery) -> list[Section]:
         caption = "A few rows, each with its reconstruction through the latent code, in the data's own units."
         groups = [
             [("original", original), ("reconstruction", reconstruction)]
-            for original, reconstruction in zip(gallery.originals[:5], gallery.reconstructions[:5], strict=True)
+            for original, reconstruction in zip(
+                gallery.originals[:5], gallery.reconstructions[:5], strict=True
+            )
         ]
         parts.append(_rows("Reconstructions", caption, groups, names, gallery.originals))
     if gallery.originals is not None and gallery.variations is not None:
         caption = (
-            "New rows made from points close to an original's place in the latent space: related, yet not copies."
+            "New rows made from points close to an original's place in the latent space: related to it, "
+            "yet not copies."
         )
         groups = [
             [("original", original), *(("new", row) for row in varied[:4])]
@@ -115,8 +126,8 @@ def _table(schema: Schema, gallery: Gallery) -> list[Section]:
 def _marginals(originals: NDArray[Any], samples: NDArray[Any], names: list[str]) -> Section:
     caption = (
         f"Each column on its own: {count(len(originals), 'row')} of data (filled) and "
-        f"{count(len(samples), 'sample')} from the prior (line), as shares of all rows. The line should follow the "
-        "filled shape: look for missing peaks, and for tails cut short."
+        f"{count(len(samples), 'sample')} from the prior (line), as shares of all rows. The line should "
+        "follow the filled shape: look for missing peaks, and for tails cut short."
     ) + _first_columns(tables.MAX_MARGINALS, names)
     png = tables.marginals(originals, samples, names)
     alt = "Histograms of each column, of data and of samples"
@@ -135,7 +146,8 @@ def _correlations(originals: NDArray[Any], samples: NDArray[Any], names: list[st
     kept = tables.MAX_CORRELATED
     data, drawn = (tables.correlations_of(values[:, :kept]) for values in (originals, samples))
     caption = (
-        "How each pair of columns goes together: the two pictures should look alike. Columns that do not vary are grey."
+        "How each pair of columns goes together: the two pictures should look alike. "
+        "Columns that do not vary are grey."
     )
     difference = np.abs(data - drawn)
     if np.isfinite(difference).any():
@@ -147,7 +159,7 @@ def _correlations(originals: NDArray[Any], samples: NDArray[Any], names: list[st
     png = tables.correlations(data, drawn, names[:kept])
     alt = "Two heat maps of correlations, of data and of samples"
     return _shown(
-        caption + _first_columns(kept, names), "correlations.png", png, alt, "Pair by pair", chart=True
+        caption + _first_columns(kept, names), "correlations.png", png, alt, "Pair by pair", chart=False
     )
 
 
@@ -171,7 +183,8 @@ def _rows(
     head = f"<thead><tr><td></td>{heads}</tr></thead>"
     note = escape(caption + _first_columns(MAX_COLUMNS, names))
     return Section(
-        f'<figure><h3>{title}</h3><div class="scroll"><table class="rows">{head}{"".join(bodies)}</table></div>'
+        f'<figure><h3>{title}</h3><div class="scroll">'
+        f'<table class="rows">{head}{"".join(bodies)}</table></div>'
         f"<figcaption>{note}</figcaption></figure>"
     )
 

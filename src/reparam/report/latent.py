@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reparam.report.style import CATEGORIES, FAINT, INK, PRIMARY, drawn, new_figure, plain
+from reparam.report.style import BOTH, CATEGORIES, FAINT, INK, PRIMARY, drawn, fit_any_page, new_figure, plain
 
 __all__ = ["Groups", "Projection", "group_labels", "latent_map", "project"]
 
-MARKERS = "os^Dv"
+MARKERS = {"o": 1.0, "s": 0.85, "^": 1.2, "D": 0.75, "v": 1.2}
+"""Shapes that tell apart what colours alone might not, with factors that make them look equally large."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Projection:
     Args:
         coordinates: ``[N, 1]`` or ``[N, 2]``.
         axes: what each axis is, in words.
-        explained: share of the variance of the posterior means that the axes hold; ``None`` where they are the
-            latent space itself.
+        explained: share of the variance of the posterior means that the axes hold; ``None`` where they are
+            dimensions of the latent space itself.
     """
 
     coordinates: NDArray[Any]
@@ -110,13 +110,16 @@ def _colours(groups: Groups | None) -> list[str]:
 def latent_map(projection: Projection, groups: Groups | None) -> Figure:
     """Examples on the axes of the projection, coloured by group: points in two dimensions, counts in one.
 
+    Transparent, with ink that reads on white and on nearly black: turning the colours around for a dark
+    page would bring groups closer together.
+
     Args:
         projection: ``[N, 2]`` or ``[N, 1]`` coordinates.
         groups: ``[N]`` memberships, or ``None`` for examples without labels.
     """
     flat = projection.coordinates.shape[1] == 1
     figure = new_figure(9.6, 3.2 if flat else 6.4)
-    axes = figure.add_subplot()
+    axes: Any = figure.add_subplot()
     axes.set_xlabel(projection.axes[0])
     if flat:
         _draw_counts(axes, projection.coordinates[:, 0], groups)
@@ -127,43 +130,61 @@ def latent_map(projection: Projection, groups: Groups | None) -> Figure:
         handles, names = axes.get_legend_handles_labels()
         order = slice(None) if flat else slice(None, None, -1)
         place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
-        legend = axes.legend(handles[order], names[order], markerscale=1.6, **place)
+        legend = axes.legend(handles[order], names[order], markerscale=1.5, labelcolor=BOTH, **place)
         for handle in legend.legend_handles:
             handle.set_alpha(1.0)
+    fit_any_page(figure)
     return figure
 
 
 def _draw_points(axes: Any, points: NDArray[Any], groups: Groups | None) -> None:
-    size = float(np.clip(9000 / len(points), 5, 26))
+    size = float(np.clip(24000 / len(points), 8, 30))
     alpha = 0.8 if len(points) <= 3000 else 0.5
-    axes.grid(True)
+    axes.grid(True, color=BOTH, alpha=0.18)
     axes.set_aspect("equal", adjustable="datalim")
     if groups is None:
         axes.scatter(*points.T, s=size, color=PRIMARY, alpha=alpha, linewidths=0)
         return
-    # The rest goes to the back; labels are written where the middle of their group is.
+    # Drawn from the last to the first, so that the rest of the labels stays in the background.
     for index in reversed(range(len(groups.names))):
-        chosen = points[groups.membership == index]
+        marker, factor = list(MARKERS.items())[index % len(MARKERS)]
         axes.scatter(
-            *chosen.T,
-            s=size,
+            *points[groups.membership == index].T,
+            s=size * factor,
             color=_colours(groups)[index],
             alpha=alpha,
             linewidths=0,
-            marker=MARKERS[index % len(MARKERS)],
+            marker=marker,
             label=plain(groups.names[index]),
         )
-        if not (groups.others and index == len(groups.names) - 1):
-            text = axes.text(
-                *np.median(chosen, axis=0), plain(groups.names[index], 14), ha="center", va="center",
-                weight="bold", fontsize=10, color=INK, zorder=5,
-            )  # fmt: skip
-            text.set_path_effects([patheffects.withStroke(linewidth=3, foreground="white")])
+    _name_groups(axes, points, groups)
+
+
+def _name_groups(axes: Any, points: NDArray[Any], groups: Groups) -> None:
+    """Write each label in the middle of its group, unless it would cover another; the legend has them all."""
+    apart = 0.06 * np.ptp(points, axis=0).max()
+    placed: list[NDArray[Any]] = []
+    for index in range(len(groups.names) - bool(groups.others)):
+        middle = np.median(points[groups.membership == index], axis=0)
+        if any(np.hypot(*(middle - other)) < apart for other in placed):
+            continue
+        placed.append(middle)
+        box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": _colours(groups)[index]}
+        axes.text(
+            *middle,
+            plain(groups.names[index], 14),
+            ha="center",
+            va="center",
+            weight="bold",
+            color=INK,
+            zorder=5,
+            bbox=box | {"linewidth": 1.6},
+        )
 
 
 def _draw_counts(axes: Any, values: NDArray[Any], groups: Groups | None) -> None:
     parts = [values] if groups is None else [values[groups.membership == i] for i in range(len(groups.names))]
     labels = None if groups is None else [plain(name) for name in groups.names]
     axes.hist(parts, bins=40, stacked=True, color=_colours(groups), label=labels)
-    axes.grid(axis="y")
+    axes.grid(axis="y", color=BOTH, alpha=0.18)
     axes.set_ylabel("examples")

@@ -1,17 +1,18 @@
 """The top of the page: key numbers, how they were measured, and what they say about the model's health."""
 
+import math
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from reparam.report.elements import card, count, notice, number, section
+from reparam.report.elements import card, count, marked, notice, number, section
 from reparam.report.reading import Contents
 
 __all__ = ["health", "key_numbers"]
 
 BINARISATION = {
-    "dynamic": "dynamic: each grey value is the chance that the pixel is drawn as 1, anew each time",
-    "static": "static: drawn or thresholded once, then fixed",
+    "dynamic": "dynamic: grey values are chances, drawn as 0 or 1 anew each time",
+    "static": "static: fixed to 0 or 1 once",
     "none": "none",
 }
 
@@ -29,23 +30,32 @@ def key_numbers(contents: Contents) -> str:
         )
         return section("numbers", "Key numbers", missing, _cards_so_far(contents))
     cards = "".join(_cards(evaluation))
-    return section("numbers", "Key numbers", f'<div class="cards">{cards}</div>', _protocol(contents, evaluation))
+    return section(
+        "numbers", "Key numbers", f'<div class="cards">{cards}</div>', _protocol(contents, evaluation)
+    )
 
 
 def _cards(evaluation: Mapping[str, Any]) -> list[str]:
     likelihood, error = evaluation["log_likelihood_nats"], evaluation["standard_error_nats"]
     elbo = evaluation["elbo_nats"]
-    detail = "nats per example, ± one standard error. Higher is better."
+    digits = _digits(error)
+    detail = "Per example, ± one standard error. Higher is better."
     if evaluation.get("log_scale_nats") is not None:
-        own_units = number(likelihood - evaluation["log_scale_nats"])
+        own_units = number(likelihood - evaluation["log_scale_nats"], digits)
         detail += f" As a log density in the data's own units: {own_units} nats."
     title = f"{evaluation['split'].capitalize()} log-likelihood"
-    gap = number(likelihood - elbo)
+    side = "below" if likelihood >= elbo else "above (by chance)"
+    gap = f"{number(abs(likelihood - elbo))} nats {side} the log-likelihood"
     cards = [
-        card(title, f"{number(likelihood)} ± {number(error)}", "", detail, hero=True),
-        card("ELBO", number(elbo), "nats", f"The bound that training raises: {gap} below the log-likelihood."),
+        card(title, number(likelihood, digits), "nats", detail, error=number(error, digits), hero=True),
+        card("ELBO", number(elbo, digits), "nats", f"The bound that training raises, {gap}."),
         card("Rate", number(evaluation["rate_nats"]), "nats", "What the latent code tells about an example."),
-        card("Distortion", number(evaluation["distortion_nats"]), "nats", "What the decoder still has to guess."),
+        card(
+            "Distortion",
+            number(evaluation["distortion_nats"], digits),
+            "nats",
+            "What the decoder still has to guess.",
+        ),
         card(
             "Active units",
             f"{evaluation['active_units']}",
@@ -55,7 +65,9 @@ def _cards(evaluation: Mapping[str, Any]) -> list[str]:
     ]
     if evaluation.get("bits_per_dim") is not None:
         bits = number(evaluation["bits_per_dim"], 3)
-        cards.append(card("Bits per dimension", bits, "bits", "The log-likelihood per value. Lower is better."))
+        cards.append(
+            card("Bits per dimension", bits, "bits", "The log-likelihood per value. Lower is better.")
+        )
     if evaluation.get("baseline") is not None:
         cards.append(_baseline_card(evaluation["baseline"], likelihood, error))
     return cards
@@ -67,8 +79,14 @@ def _baseline_card(baseline: Mapping[str, Any], likelihood: float, error: float)
         verdict = "No clear difference from"
     else:
         verdict = "Better than" if difference > 0 else "Worse than"
-    detail = f"{verdict} the baseline, a {baseline['name']} at {number(baseline['log_likelihood_nats'])} nats."
-    return card("Against the baseline", number(difference, sign=True), "nats", detail)
+    level = number(baseline["log_likelihood_nats"], _digits(error))
+    detail = f"{verdict} the baseline: {baseline['name']}, {level} nats."
+    return card("Against the baseline", number(difference, _digits(error), sign=True), "nats", detail)
+
+
+def _digits(error: float) -> int:
+    """Digits after the point at which two figures of the standard error show."""
+    return min(max(1 - math.floor(math.log10(error)), 0), 4) if error > 0 else 2
 
 
 def _cards_so_far(contents: Contents) -> str:
@@ -79,8 +97,8 @@ def _cards_so_far(contents: Contents) -> str:
             where = f"On the {split} split, after {count(last['step'], 'step')}."
             terms = (("ELBO", "elbo_nats"), ("Rate", "rate_nats"), ("Distortion", "distortion_nats"))
             cards = "".join(card(label, number(last[term]), "nats", where) for label, term in terms)
-            return f'<div class="cards">{cards}</div>'
-    return notice("Training has not recorded any numbers yet.")
+            return f'<div class="cards few">{cards}</div>'
+    return ""
 
 
 def _protocol(contents: Contents, evaluation: Mapping[str, Any]) -> str:
@@ -108,7 +126,9 @@ def health(contents: Contents) -> str:
     if not findings:
         return section("health", "Health", notice("The evaluation recorded no findings."))
     order = list(LEVELS)
-    rows = "".join(_finding(entry) for entry in sorted(findings, key=lambda entry: order.index(entry["level"])))
+    rows = "".join(
+        _finding(entry) for entry in sorted(findings, key=lambda entry: order.index(entry["level"]))
+    )
     return section("health", "Health", f'<ul class="health">{rows}</ul>')
 
 
@@ -117,5 +137,5 @@ def _finding(entry: Mapping[str, str]) -> str:
     return (
         f'<li class="{entry["level"]}"><span class="mark" aria-hidden="true">{mark}</span>'
         f'<div><p class="finding"><span class="level">{word}</span> {escape(entry["title"])}</p>'
-        f"<p>{escape(entry['text'])}</p></div></li>"
+        f"<p>{marked(entry['text'])}</p></div></li>"
     )

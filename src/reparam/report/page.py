@@ -14,14 +14,16 @@ from reparam.report.reading import Contents, ReadableRun, read_contents
 __all__ = ["write_report"]
 
 FOLDER = "report"
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""What a browser may load for the page: what is inside it, and nothing else."""
 
 
 def write_report(run: ReadableRun) -> Path:
     """Write ``report/index.html`` and its figures into the run directory.
 
-    The page needs nothing but itself: styles and figures are inside, there are no scripts, no links and no dates.
-    A part of the run that is not there yet (no evaluation, no validation records, no labels) is replaced by a sentence.
-    Writing again from the same run gives the same bytes.
+    The page needs nothing but itself: styles and figures are inside, there are no scripts, no links and no
+    dates. A part of the run that is not there yet (no evaluation, no validation records, no labels) is
+    replaced by a sentence. Writing again from the same run gives the same bytes.
 
     Args:
         run: an open run directory; nothing but this is read.
@@ -36,10 +38,11 @@ def write_report(run: ReadableRun) -> Path:
     Example:
         >>> import pathlib, types
         >>> written = {}
+        >>> schema = {"kind": "table", "shape": [1], "columns": [{"name": "x"}]}
         >>> run = types.SimpleNamespace(
         ...     path=pathlib.Path("no-such-run"), metrics=list, write_bytes=written.__setitem__,
         ...     description={"name": "empty", "status": "training", "settings": {}, "likelihood": "gaussian",
-        ...                  "data": {}, "schema": {"kind": "table", "shape": [1], "columns": [{"name": "x"}]}})
+        ...                  "data": {}, "schema": schema})
         >>> write_report(run).name, list(written)
         ('index.html', ['report/index.html'])
     """
@@ -70,7 +73,7 @@ def _document(contents: Contents, body: str) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <link rel="icon" href="data:,">
 <title>{name} – run report</title>
 <style>
@@ -80,7 +83,8 @@ def _document(contents: Contents, body: str) -> str:
 <main>
 {_header(contents, name)}
 {body}
-<footer>Made from the run directory alone{_version(contents)}. The figures lie beside this page as PNG files.</footer>
+<footer>Made{_version(contents)} from the run directory alone. The figures lie beside this page as PNG files.
+</footer>
 </main>
 </body>
 </html>
@@ -97,14 +101,15 @@ def _header(contents: Contents, name: str) -> str:
     facts = [contents.schema.describe(), f"{description['likelihood']} likelihood"]
     if contents.evaluation is not None:
         facts.append(count(contents.evaluation["latent_dim"], "latent dimension"))
-    steps = max((record["step"] for record in contents.metrics), default=description.get("steps", 0))
+    steps = max((record["step"] for record in contents.metrics), default=0)
     if steps:
         facts.append(count(steps, "step"))
     line = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     unfinished = ""
     if description["status"] != "finished":
         unfinished = notice("Training has not finished; this page shows what there is so far.")
-    return f'<header><p class="over">Run report</p><h1>{name}</h1><ul class="line">{line}</ul>{unfinished}</header>'
+    heading = f'<p class="over">Run report</p><h1>{name}</h1><ul class="line">{line}</ul>'
+    return f"<header>{heading}{unfinished}</header>"
 
 
 def _facts(contents: Contents) -> str:
@@ -114,7 +119,10 @@ def _facts(contents: Contents) -> str:
     if contents.schema.label is not None:
         data.append(("labels from", contents.schema.label))
     data += [("note", str(note)) for note in description.get("notes", [])]
-    blocks: list[tuple[str, list[tuple[str, str]]]] = [("Data", data), ("Settings", _block(contents, "settings"))]
+    blocks: list[tuple[str, list[tuple[str, str]]]] = [
+        ("Data", data),
+        ("Settings", _block(contents, "settings")),
+    ]
     for title, key in (("Network", "network"), ("Scaling", "scaling"), ("Check before training", "precheck")):
         blocks.append((title, _block(contents, key)))
     if contents.evaluation is not None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from reparam.report.style import DOTS_PER_INCH, drawn
+from reparam.report.style import BOTH, DOTS_PER_INCH, drawn
 
 __all__ = ["MAX_PAIRS", "MAX_SAMPLES", "MAX_VARIED", "pairs", "samples", "to_pixels", "variations"]
 
@@ -21,7 +21,6 @@ PER_ROW = 10
 GAP = 6
 TARGET = 128
 LARGEST = 180
-LABEL_COLOUR = "#7b818c"  # readable on a white and on a nearly black page: these figures are transparent
 LABEL_WIDTH = 230
 LABEL_HEIGHT = 44
 
@@ -36,12 +35,14 @@ class _Label:
     align: str = "left"
 
 
-def to_pixels(images: NDArray[Any], levels: int | None, value_range: tuple[float, float] | None = None) -> Pixels:
+def to_pixels(
+    images: NDArray[Any], levels: int | None, value_range: tuple[float, float] | None = None
+) -> Pixels:
     """Images in the user's own units as 8-bit colours.
 
     Args:
-        images: ``[..., channels, height, width]``; one channel is grey, the first three of several are colours, and
-            of two only the first is shown.
+        images: ``[..., channels, height, width]``; one channel is grey, the first three of several are
+            colours, and of two only the first is shown.
         levels: values reach from 0 to ``levels - 1``; ``None`` for real values.
         value_range: darkest and brightest value, needed for real values only.
 
@@ -58,7 +59,9 @@ def to_pixels(images: NDArray[Any], levels: int | None, value_range: tuple[float
     if levels is not None:
         value_range = (0.0, float(levels - 1))
     if value_range is None:
-        raise ValueError("expected value_range for images of real values, got None: give (darkest, brightest)")
+        raise ValueError(
+            "expected value_range for images of real values, got None: give (darkest, brightest)"
+        )
     low, high = value_range
     scaled = (images.astype(np.float64) - low) / ((high - low) or 1.0)
     bytes_ = np.rint(np.clip(scaled, 0.0, 1.0) * 255).astype(np.uint8)
@@ -91,12 +94,14 @@ def _paste(canvas: Pixels, image: Pixels, left: int, top: int) -> None:
 @drawn
 def _labelled(canvas: Pixels, labels: list[_Label]) -> Figure:
     height, width = canvas.shape[:2]
-    figure = Figure(figsize=(width / DOTS_PER_INCH, height / DOTS_PER_INCH), dpi=DOTS_PER_INCH, facecolor="none")
+    figure = Figure(
+        figsize=(width / DOTS_PER_INCH, height / DOTS_PER_INCH), dpi=DOTS_PER_INCH, facecolor="none"
+    )
     figure.set_layout_engine("none")
     figure.figimage(canvas, origin="upper")
     for label in labels:
         place = (label.left / width, 1 - label.top / height)
-        figure.text(*place, label.text, ha=label.align, va="center", color=LABEL_COLOUR, fontsize=9.5)
+        figure.text(*place, label.text, ha=label.align, va="center", color=BOTH, fontsize=9.5)
     return figure
 
 
@@ -147,7 +152,8 @@ def variations(originals: Pixels, varied: Pixels) -> bytes:
 
     Args:
         originals: ``[n, height, width, 3]``, of which the first ``k`` belong to ``varied``.
-        varied: ``[k, v, height, width, 3]``; the first ``MAX_VARIED`` rows and ``MAX_VARIATIONS`` each are shown.
+        varied: ``[k, v, height, width, 3]``; the first ``MAX_VARIED`` rows are shown, and of each the first
+            ``MAX_VARIATIONS``.
     """
     varied = varied[:MAX_VARIED, :MAX_VARIATIONS]
     rows, count = varied.shape[:2]
@@ -161,4 +167,6 @@ def variations(originals: Pixels, varied: Pixels) -> bytes:
         for column in range(count):
             _paste(canvas, _resized(varied[row, column]), first + column * (width + GAP), top)
     middle = LABEL_HEIGHT / 2 - 4
-    return _labelled(canvas, [_Label("original", 0, middle), _Label("new examples close to it", first, middle)])
+    return _labelled(
+        canvas, [_Label("original", 0, middle), _Label("new examples close to it", first, middle)]
+    )

@@ -142,11 +142,13 @@ def active_kl(kl: NDArray[Any], active: NDArray[np.bool_] | None) -> Figure:
         if chosen.any():
             label = name if active is not None else None
             axes.bar(positions[chosen], kl[order][chosen], width=width, color=colour, label=label)
-    axes.set_xlim(-0.7, len(kl) - 0.3)
+    axes.set_xlim(-0.7, max(len(kl), 8) - 0.3)
     axes.set_ylim(0, max(float(kl.max()) * 1.06, 1e-3))
     axes.grid(axis="y")
     if len(kl) <= 40:
-        axes.set_xticks(positions, [str(dimension) for dimension in order], fontsize=7.5 if len(kl) > 24 else 8)
+        axes.set_xticks(
+            positions, [str(dimension) for dimension in order], fontsize=7.5 if len(kl) > 24 else 8
+        )
         axes.set_xlabel("latent dimension, largest KL first")
     else:
         axes.set_xlabel("rank of the latent dimension, largest KL first")

@@ -140,7 +140,7 @@ def _read_gallery(run: ReadableRun, schema: Schema) -> Gallery:
             )
     label_names = tuple(str(name) for name in json.loads(metadata.get("label_names", "[]")))
     labels = arrays.get("labels")
-    if labels is not None and not (0 <= labels.min() and labels.max() < len(label_names)):
+    if labels is not None and not (labels.min() >= 0 and labels.max() < len(label_names)):
         raise RunError(
             f"gallery.safetensors in {run.path}: expected labels from 0 to {len(label_names) - 1} "
             f"(one a name in label_names), got {labels.min()} to {labels.max()}; evaluate the run again"

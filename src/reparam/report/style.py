@@ -12,6 +12,7 @@ from matplotlib.font_manager import findfont, get_font
 
 __all__ = [
     "BEST",
+    "BOTH",
     "CATEGORIES",
     "DOTS_PER_INCH",
     "FAINT",
@@ -21,6 +22,7 @@ __all__ = [
     "STYLE",
     "drawn",
     "empty_note",
+    "fit_any_page",
     "hide_frame",
     "new_figure",
     "plain",
@@ -34,15 +36,20 @@ FAINT = "#c3c8d0"
 PRIMARY = "#2563b0"
 SECONDARY = "#d9720d"
 BEST = "#5b6270"
+BOTH = "#7b818c"
+"""Ink that reads on white and on a nearly black page, for figures that are transparent."""
 
 CATEGORIES = (
-    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
 """Ten colours that stay apart under the common colour-vision deficiencies (Petroff, arXiv:2107.02270)."""
 
 STYLE: dict[str, Any] = {
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.hspace": 0.09,
+    "figure.constrained_layout.wspace": 0.05,
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "text.color": INK,
@@ -103,7 +110,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def plain(text: str, limit: int = 24) -> str:
-    """User text for a figure: on one line, at most ``limit`` characters, ``?`` where the font has no such sign."""
+    """User text for a figure: one line, at most ``limit`` characters, ``?`` for what the font cannot draw."""
     line = " ".join(text.split())
     short = line if len(line) <= limit else line[: limit - 1] + "…"
     return "".join(sign if ord(sign) in _signs() else "?" for sign in short)
@@ -112,8 +119,19 @@ def plain(text: str, limit: int = 24) -> str:
 @cache
 def _signs() -> frozenset[int]:
     # matplotlib warns at each sign it cannot draw; other fonts would make figures differ between machines.
-    font = get_font(findfont(STYLE["font.family"]))  # type: ignore[no-untyped-call]
+    font = get_font(findfont(STYLE["font.family"]))
     return frozenset(font.get_charmap())
+
+
+def fit_any_page(figure: Figure) -> None:
+    """Make a figure transparent and its ink readable on light and dark, its colours kept as they are."""
+    figure.patch.set_alpha(0)
+    for axes in figure.axes:
+        axes.patch.set_alpha(0)
+        axes.tick_params(labelcolor=BOTH)
+        axes.xaxis.label.set_color(BOTH)
+        axes.yaxis.label.set_color(BOTH)
+        axes.set_title(axes.get_title(loc="left"), loc="left", color=BOTH)
 
 
 def hide_frame(axes: Any) -> None:

@@ -1,13 +1,14 @@
-"""Figures for tables: is the distribution of the samples that of the data, column by column and pair by pair?"""
+"""Figures for tables: are the samples distributed as the data are, column by column and pair by pair?"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reparam.report.style import FAINT, PRIMARY, SECONDARY, drawn, empty_note, new_figure, plain
+from reparam.report.style import FAINT, PRIMARY, SECONDARY, drawn, empty_note, fit_any_page, new_figure, plain
 
 __all__ = ["MAX_CORRELATED", "MAX_MARGINALS", "correlations", "correlations_of", "marginals"]
 
@@ -18,8 +19,8 @@ MAX_CORRELATED = 30
 def bin_edges(data: NDArray[Any]) -> NDArray[Any]:
     """Edges of the bins of a histogram of one column, ``[N]``, in the column's own units.
 
-    A column with few different values gets one bin a value; any other gets equal bins from its 0.5 % to its 99.5 %
-    quantile, so that one far outlier does not squeeze everything into a single bar.
+    A column with few different values gets one bin a value; any other gets equal bins from its 0.5 % to its
+    99.5 % quantile, so that one far outlier does not squeeze everything into a single bar.
 
     Example:
         >>> bin_edges(np.array([0.0, 1.0, 1.0, 3.0]))
@@ -83,29 +84,32 @@ def correlations_of(values: NDArray[Any]) -> NDArray[Any]:
     # Rounding leaves a tiny spread in a constant column of large values.
     varies = scale > 1e-6 * np.abs(exact).max(axis=0) * np.sqrt(len(exact))
     unit = np.divide(centred, scale, out=np.full_like(centred, np.nan), where=varies)
-    return np.clip(unit.T @ unit, -1.0, 1.0)
+    matrix: NDArray[Any] = np.clip(unit.T @ unit, -1.0, 1.0)
+    return matrix
 
 
 @drawn
 def correlations(data: NDArray[Any], samples: NDArray[Any], names: Sequence[str]) -> Figure:
-    """The correlation of each pair of columns, in the data and in the samples, side by side on one colour scale.
+    """The correlation of each pair of columns, in the data and in the samples, on one colour scale.
+
+    Transparent, as the map of the latent space is.
 
     Args:
         data: ``[D, D]`` correlations; NaN is drawn grey.
         samples: ``[D, D]``.
         names: one a column, at most ``MAX_CORRELATED``.
     """
-    figure = new_figure(9.6, 5.2)
+    figure = new_figure(9.6, 4.9)
     panels = figure.subplots(1, 2)
     shown = [plain(name, 14) for name in names]
+    colours = colormaps["RdBu_r"].with_extremes(bad=FAINT)
     size = 8 if len(names) <= 14 else 6
     for axes, matrix, title in zip(panels, (data, samples), ("Data", "Samples"), strict=True):
         axes.set_title(title)
         if not np.isfinite(matrix).any():
             empty_note(axes, "no column varies")
             continue
-        axes.set_facecolor(FAINT)
-        picture = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
+        picture = axes.imshow(matrix, cmap=colours, vmin=-1, vmax=1)
         axes.set_xticks(range(len(shown)), shown, rotation=90, fontsize=size)
         axes.set_yticks(range(len(shown)), shown if axes is panels[0] else [""] * len(shown), fontsize=size)
         axes.tick_params(length=0)
@@ -114,6 +118,7 @@ def correlations(data: NDArray[Any], samples: NDArray[Any], names: Sequence[str]
             _write_numbers(axes, matrix)
         if axes is panels[1]:
             figure.colorbar(picture, ax=panels, shrink=0.7, aspect=30, label="correlation")
+    fit_any_page(figure)
     return figure
 
 
