@@ -35,6 +35,7 @@ __all__ = [
     "bernoulli",
     "generator",
     "permutation",
+    "seed_global",
     "standard_normal",
     "uniform",
 ]
@@ -65,6 +66,14 @@ def generator(seed: int, *stream: int | str, device: torch.device | str = "cpu")
     made = torch.Generator(device)
     made.manual_seed(_seed(seed, *stream))
     return made
+
+
+def seed_global(seed: int, *stream: int | str) -> None:
+    """Seed torch's global generator from ``(seed, stream)``: for initialising weights and for networks with dropout.
+
+    Callers put the state back (``torch.random.fork_rng``).
+    """
+    torch.manual_seed(_seed(seed, *stream))
 
 
 def standard_normal(
@@ -296,3 +305,4 @@ def _open_interval(positive: Tensor, like: Tensor) -> Tensor:
     dtype = _dtype(like)
     below_one = 1 - torch.finfo(dtype).eps / 2
     return positive.to(dtype=dtype).to(like.device).clamp(max=below_one)
+

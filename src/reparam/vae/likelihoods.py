@@ -65,7 +65,7 @@ class DiscretizedLogistic(nn.Module):
     """
 
     num_outputs: ClassVar[int] = 2
-    log_scale_bounds: ClassVar[tuple[float, float]] = (-9.0, 3.0)
+    log_scale_bounds: ClassVar[tuple[float, float]] = (-6.0, 6.0)
 
     def __init__(self, event_shape: tuple[int, ...], levels: int) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class DiscretizedLogistic(nn.Module):
     def forward(self, outputs: Tensor) -> Independent:
         """The law with these locations and log-widths."""
         loc, log_scale = outputs.chunk(2, dim=1)
-        scale = soft_bound(log_scale + self.log_scale_offset, *self.log_scale_bounds).exp()
+        scale = (self.log_scale_offset + soft_bound(log_scale, *self.log_scale_bounds)).exp()
         law = distributions.DiscretizedLogistic(loc + self.loc_offset, scale, self.levels, validate_args=False)
         return Independent(law, self.loc_offset.dim(), validate_args=False)
 

@@ -31,8 +31,8 @@ def soft_bound(values: Tensor, low: float, high: float) -> Tensor:
 class DiagonalNormal(nn.Module):
     """``N(loc, diag(scale²))`` from outputs ``[B, 2·D, ...]``: first ``loc``, then the raw log-scale.
 
-    ``log scale`` is softly bounded to (-10, 6), so that it and its gradient stay finite for any output of a network
-    (an unbounded ``exp`` overflows from outputs of about 90).
+    ``log scale`` is softly bounded to (-8, 8), so that it and its gradient stay finite for any output of a network
+    (an unbounded ``exp`` overflows from outputs of about 90). Outputs of 0 give the standard Normal.
 
     Shapes:
         outputs: ``[B, 2·D, ...]``; the law has batch shape ``[B]`` and event shape ``[D, ...]``.
@@ -44,7 +44,7 @@ class DiagonalNormal(nn.Module):
     """
 
     num_outputs = 2
-    log_scale_bounds = (-10.0, 6.0)
+    log_scale_bounds = (-8.0, 8.0)
 
     def forward(self, outputs: Tensor) -> Independent:
         """The law with these parameters."""
