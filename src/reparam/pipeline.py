@@ -18,13 +18,13 @@ from reparam.errors import RunError
 from reparam.evaluation import CollapseCheck, collapse_check
 from reparam.planning import MOST_ROWS, Plan, make_plan
 from reparam.runs import Run, next_free
+from reparam.trained import TrainedVAE, load
 from reparam.training.device import accelerator_for
 from reparam.training.feed import DeviceFeed
 from reparam.training.loop import train
 from reparam.training.progress import SilentWatcher, console_watcher
 from reparam.training.settings import Settings
 from reparam.training.state import TrainingState
-from reparam.trained import TrainedVAE, load
 from reparam.vae import VAE, Gaussian
 
 __all__ = ["fit", "resume"]
@@ -117,7 +117,9 @@ def resume(
             "start a new run with another --out"
         )
     if run.description["network"]["kind"] == "custom" and model is None:
-        raise RunError(f"{run.path} was started with a model of your own: resume(path, model=...) needs the same model again")
+        raise RunError(
+            f"{run.path} was started with a model of your own: resume(path, model=...) needs the same model again"
+        )
     prepared = _prepare(examples, ours, model)
     for name, now in _environment(prepared).items():
         if run.description["environment"].get(name) != now:
@@ -173,7 +175,10 @@ def _train_and_finish(run: Run, prepared: _Prepared, watcher: SilentWatcher) -> 
     with run.lock():
         run.clean()
         state = TrainingState.start(
-            prepared.model, average_decay=settings.average_decay, learning_rate=settings.learning_rate, device=device
+            prepared.model,
+            average_decay=settings.average_decay,
+            learning_rate=settings.learning_rate,
+            device=device,
         )
         checkpoint, damaged = run.load_latest_good()
         for sentence in damaged:
@@ -262,7 +267,9 @@ def _environment(prepared: _Prepared) -> dict[str, Any]:
 
 def _check_settings(run: Run, ours: Settings, given: Mapping[str, Any]) -> None:
     before, now = ours.to_json(), replace(ours, **given).to_json()
-    changed = ", ".join(f"{name} was {before[name]!r}, now {now[name]!r}" for name in before if before[name] != now[name])
+    changed = ", ".join(
+        f"{name} was {before[name]!r}, now {now[name]!r}" for name in before if before[name] != now[name]
+    )
     if changed:
         raise RunError(
             f"{run.path} was started with other settings: {changed}. Leave them out to resume, or start a new run with another --out"

@@ -57,7 +57,13 @@ class Plan:
         """The rows of one part of the split (``train``, ``validation`` or ``test``) as the model sees them."""
         rows = getattr(self.split, part)
         return make_feed(
-            examples.values[rows], self.schema, self.scaling, self.binarize, seed=self.settings.seed, name=part, device=device
+            examples.values[rows],
+            self.schema,
+            self.scaling,
+            self.binarize,
+            seed=self.settings.seed,
+            name=part,
+            device=device,
         )
 
     def build_model(self, x: Tensor) -> VAE:
@@ -135,7 +141,9 @@ def choose_likelihood(schema: Schema, settings: Settings) -> tuple[str, Binarize
             kind = "black and white already" if schema.binary else "real values, which are no probabilities"
             raise UsageError(f"--binarize {binarize} needs grey levels; these are {kind}. Leave --binarize out")
         if wanted not in (None, "bernoulli"):
-            raise UsageError(f"--binarize {binarize} makes values 0 or 1, which needs --likelihood bernoulli, got '{wanted}'")
+            raise UsageError(
+                f"--binarize {binarize} makes values 0 or 1, which needs --likelihood bernoulli, got '{wanted}'"
+            )
         return "bernoulli", binarize, f"Bernoulli, grey levels binarised {_HOW[binarize]}"
     if wanted == "bernoulli" or (wanted is None and schema.binary):
         if schema.levels is None:
@@ -153,8 +161,14 @@ def choose_likelihood(schema: Schema, settings: Settings) -> tuple[str, Binarize
         return "bernoulli", "none", "Bernoulli, as all values are 0 or 1"
     if wanted == "discretized-logistic" or (wanted is None and graded):
         if schema.levels is None:
-            raise UsageError("--likelihood discretized-logistic needs whole levels; these are real values. Use --likelihood gaussian")
-        return "discretized-logistic", "none", f"discretised logistic over {schema.levels} levels (--likelihood or --binarize to change)"
+            raise UsageError(
+                "--likelihood discretized-logistic needs whole levels; these are real values. Use --likelihood gaussian"
+            )
+        return (
+            "discretized-logistic",
+            "none",
+            f"discretised logistic over {schema.levels} levels (--likelihood or --binarize to change)",
+        )
     reason = "Gaussian with a calibrated scale for each value"
     if schema.levels is not None:
         reason += "; the data has levels, so this is a density and not comparable to bits per dimension"

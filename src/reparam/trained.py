@@ -117,7 +117,10 @@ class TrainedVAE:
         _at_least_one("num_examples", num_examples)
         generator = noise.generator(seed, "vary", device=self.device)
         with torch.no_grad():
-            z = torch.cat([self.model.encoder(part).sample((num_examples,), generator=generator) for part in self._batches(x)], 1)
+            z = torch.cat(
+                [self.model.encoder(part).sample((num_examples,), generator=generator) for part in self._batches(x)],
+                1,
+            )
             values = self._decode(z.transpose(0, 1).flatten(0, 1), observation_noise, generator)
         return values.reshape(-1, num_examples, *self.schema.shape)
 
@@ -129,7 +132,10 @@ class TrainedVAE:
         """
         _at_least_one("num_samples", num_samples)
         generator = noise.generator(seed, "log-likelihood", device=self.device)
-        parts = [log_likelihood(self.model, part, num_samples=num_samples, generator=generator)[0] for part in self._batches(x, True)]
+        parts = [
+            log_likelihood(self.model, part, num_samples=num_samples, generator=generator)[0]
+            for part in self._batches(x, True)
+        ]
         return _joined(parts)
 
     def evaluate(
@@ -301,11 +307,16 @@ def load(path: str | Path, *, model: VAE | None = None, device: str = "cpu", che
     if checkpoint not in ("best", "latest"):
         raise UsageError(f"checkpoint must be 'best' or 'latest', got '{checkpoint}'")
     run = Run.open(path)
-    schema, scaling = Schema.from_json(run.description["schema"]), Scaling.from_json(run.description["scaling"])
+    schema, scaling = (
+        Schema.from_json(run.description["schema"]),
+        Scaling.from_json(run.description["scaling"]),
+    )
     network = run.description["network"]
     if model is None:
         if network["kind"] == "custom":
-            raise RunError(f"{path} was trained with a model of your own: load(path, model=...) needs the same model again")
+            raise RunError(
+                f"{path} was trained with a model of your own: load(path, model=...) needs the same model again"
+            )
         model = _empty_model(run, schema)
     stored = run.load_checkpoint(checkpoint)  # type: ignore[arg-type]
     try:
@@ -327,7 +338,9 @@ def _empty_model(run: Run, schema: Schema) -> VAE:
 def _check_schema(given: Schema, known: Schema) -> None:
     same_names = [column.name for column in given.columns] == [column.name for column in known.columns]
     if given.kind != known.kind or given.shape != known.shape or (known.levels is None and not same_names):
-        raise DataError(f"these examples are not of the kind the model knows: expected {known.describe()}; got {given.describe()}")
+        raise DataError(
+            f"these examples are not of the kind the model knows: expected {known.describe()}; got {given.describe()}"
+        )
 
 
 def _at_least_one(name: str, value: int) -> None:

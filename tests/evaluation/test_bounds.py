@@ -32,7 +32,9 @@ def test_draws_are_split_into_batches_without_losing_any() -> None:
     x = MODEL.draw(7)
     off = MODEL.exact_vae(shift=0.3)
     small, small_effective = log_likelihood(off, x, num_samples=1000, generator=noise.generator(0), draws_at_once=64)
-    large, large_effective = log_likelihood(off, x, num_samples=1000, generator=noise.generator(1), draws_at_once=100_000)
+    large, large_effective = log_likelihood(
+        off, x, num_samples=1000, generator=noise.generator(1), draws_at_once=100_000
+    )
     # Delta method: the variance of the log of a mean of weights is about one over the effective sample size.
     tolerance = stats.norm.isf(FALSE_ALARM / 2 / len(x)) * (1 / small_effective + 1 / large_effective).sqrt()
     assert ((small - large).abs() < tolerance).all()
@@ -63,5 +65,7 @@ def test_a_unit_that_ignores_the_data_is_not_active() -> None:
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
-    first, second = (bounds(MODEL.exact_vae(shift=0.2), [MODEL.draw(20)], num_samples=3, seed=5).to_json() for _ in range(2))
+    first, second = (
+        bounds(MODEL.exact_vae(shift=0.2), [MODEL.draw(20)], num_samples=3, seed=5).to_json() for _ in range(2)
+    )
     assert first == second

@@ -48,7 +48,9 @@ def test_the_warning_comes_true_and_its_absence_too() -> None:
 def test_independent_columns_are_noise_whatever_their_number() -> None:
     for num_values in (2, 20, 200):
         x = torch.randn(1000, num_values, generator=torch.Generator().manual_seed(num_values))
-        assert collapse_check(x, x.var(0)).largest_ratio == pytest.approx((1 + (num_values / 1000) ** 0.5) ** 2, rel=0.15)
+        assert collapse_check(x, x.var(0)).largest_ratio == pytest.approx(
+            (1 + (num_values / 1000) ** 0.5) ** 2, rel=0.15
+        )
 
 
 def test_values_without_variance_are_left_out() -> None:

@@ -61,7 +61,9 @@ def test_discretized_logistic_of_one_cell_by_hand() -> None:
     def logistic_cdf(value: float) -> float:
         return 1 / (1 + math.exp(-(value - 0.5) / scale))
 
-    assert law.log_prob(torch.tensor([[0.5]])).exp().item() == pytest.approx(logistic_cdf(0.75) - logistic_cdf(0.25), rel=1e-5)
+    assert law.log_prob(torch.tensor([[0.5]])).exp().item() == pytest.approx(
+        logistic_cdf(0.75) - logistic_cdf(0.25), rel=1e-5
+    )
     assert law.log_prob(torch.tensor([[0.0]])).exp().item() == pytest.approx(logistic_cdf(0.25), rel=1e-5)
 
 

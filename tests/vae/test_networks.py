@@ -18,7 +18,10 @@ def test_images_of_any_size_go_in_and_come_out(shape: tuple[int, int, int]) -> N
 def test_the_first_posterior_is_the_prior_for_data_of_any_scale() -> None:
     for model, x in (
         (vae.assemble((7,), vae.Gaussian((7,)), latent_dim=3, width=16), torch.full((2, 7), 1e6)),
-        (vae.assemble((1, 9, 9), vae.Bernoulli((1, 9, 9)), latent_dim=3, width=4), torch.full((2, 1, 9, 9), 1e6)),
+        (
+            vae.assemble((1, 9, 9), vae.Bernoulli((1, 9, 9)), latent_dim=3, width=4),
+            torch.full((2, 1, 9, 9), 1e6),
+        ),
     ):
         terms = vae.elbo_terms(model, x)
         torch.testing.assert_close(terms.rate, torch.zeros(2), atol=0.01, rtol=0)

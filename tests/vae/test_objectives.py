@@ -39,7 +39,10 @@ def test_away_from_the_optimum_the_gap_is_the_kl_to_the_true_posterior() -> None
     x = MODEL.draw(20)
     shift, widen = 0.5, 1.7
     _, scale = MODEL.posterior(x)
-    true, ours = torch.distributions.Normal(torch.zeros_like(scale), scale), torch.distributions.Normal(shift, widen * scale)
+    true, ours = (
+        torch.distributions.Normal(torch.zeros_like(scale), scale),
+        torch.distributions.Normal(shift, widen * scale),
+    )
     expected_gap = torch.distributions.kl_divergence(ours, true).sum()
     elbos = repeated_elbos(MODEL.exact_vae(shift=shift, widen=widen), x, draws=4000)
     gap = MODEL.log_prob(x) - elbos.mean(0)
@@ -53,7 +56,11 @@ def test_more_importance_samples_close_the_gap_from_below() -> None:
     off = MODEL.exact_vae(shift=0.3, widen=1.5)
     log_weights = vae.importance_log_weights(off, off.encoder(x), x, 4096, generator=noise.generator(0))
     means = [
-        vae.importance_weighted_bound(log_weights[: 4096 // size * size].unflatten(0, (-1, size)).transpose(0, 1).flatten(1)).mean().item()
+        vae.importance_weighted_bound(
+            log_weights[: 4096 // size * size].unflatten(0, (-1, size)).transpose(0, 1).flatten(1)
+        )
+        .mean()
+        .item()
         for size in (1, 4, 16, 64, 1024)
     ]
     exact = MODEL.log_prob(x).mean().item()

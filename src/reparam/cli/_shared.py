@@ -9,8 +9,13 @@ import typer
 
 __all__ = ["AsJson", "Data", "Device", "Out", "RunPath", "Seed", "emit", "evaluation_lines", "load_run"]
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory made by `reparam train`.", show_default=False)]
-Data = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="Data; default: what the run was trained on.", show_default=False)]
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run directory made by `reparam train`.", show_default=False)
+]
+Data = Annotated[
+    str | None,
+    typer.Argument(metavar="[SOURCE]", help="Data; default: what the run was trained on.", show_default=False),
+]
 Out = Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides the draws.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
@@ -47,7 +52,9 @@ def evaluation_lines(numbers: dict[str, Any]) -> list[str]:
         lines.append(f"{baseline['name']}  {baseline['log_likelihood_nats']:.2f} nats on the same rows")
     if numbers["log_scale_nats"] is not None:
         shift = numbers["log_scale_nats"]
-        lines.append(f"scale                nats of the standardised columns; subtract {shift:.2f} for the data's own units")
+        lines.append(
+            f"scale                nats of the standardised columns; subtract {shift:.2f} for the data's own units"
+        )
     lines.append(
         f"protocol             {protocol['num_examples']:,} of {numbers['num_rows']:,} {protocol['split']} rows, "
         f"seed {protocol['seed']}{binarize}"

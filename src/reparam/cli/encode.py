@@ -18,4 +18,8 @@ def encode(run: RunPath, out: Out, source: Data = None, device: Device = "auto",
     columns = {f"loc_{index}": loc[:, index] for index in range(loc.shape[1])}
     columns |= {f"scale_{index}": scale[:, index] for index in range(scale.shape[1])}
     write_columns(out, columns)
-    emit({"out": str(out), "num_examples": len(loc), "latent_dim": loc.shape[1]}, [f"{len(loc):,} encodings in {out}"], as_json)
+    emit(
+        {"out": str(out), "num_examples": len(loc), "latent_dim": loc.shape[1]},
+        [f"{len(loc):,} encodings in {out}"],
+        as_json,
+    )

@@ -13,7 +13,8 @@ def evaluate(
     run: RunPath,
     source: Data = None,
     samples: Annotated[
-        int | None, typer.Option(help="Importance samples an example. [default: the run's, 500]", show_default=False)
+        int | None,
+        typer.Option(help="Importance samples an example. [default: the run's, 500]", show_default=False),
     ] = None,
     seed: Seed = 0,
     device: Device = "auto",

@@ -18,7 +18,15 @@ Results go to stdout, progress to stderr. Exit codes: 0 ok, 2 usage, 3 data, 4 r
 """
 
 app = typer.Typer(help=HELP, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-for verb in (train.train, evaluate.evaluate, encode.encode, reconstruct.reconstruct, sample.sample, vary.vary, report.report):
+for verb in (
+    train.train,
+    evaluate.evaluate,
+    encode.encode,
+    reconstruct.reconstruct,
+    sample.sample,
+    vary.vary,
+    report.report,
+):
     app.command()(verb)
 
 

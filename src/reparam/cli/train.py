@@ -21,24 +21,48 @@ def train(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory to create. [default: runs/1, runs/2, ...]", show_default=False)] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings; options given here win.", show_default=False)] = None,
-    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a stopped run.", show_default=False)] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes through the data. [default: enough for 13,000 steps]", show_default=False)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Run directory to create. [default: runs/1, runs/2, ...]", show_default=False),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with settings; options given here win.", show_default=False)
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with a stopped run.", show_default=False)
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Passes through the data. [default: enough for 13,000 steps]", show_default=False),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step. [default: 128]", show_default=False)] = None,
-    latent_dim: Annotated[int | None, typer.Option(help="Latent dimensions. [default: from the data]", show_default=False)] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak step size. [default: 0.002]", show_default=False)] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides everything random. [default: 0]", show_default=False)] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. [default: auto]", show_default=False)] = None,
-    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16, of the networks. [default: float32]", show_default=False)] = None,
+    latent_dim: Annotated[
+        int | None, typer.Option(help="Latent dimensions. [default: from the data]", show_default=False)
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak step size. [default: 0.002]", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides everything random. [default: 0]", show_default=False)
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. [default: auto]", show_default=False)
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="float32 or bfloat16, of the networks. [default: float32]", show_default=False),
+    ] = None,
     likelihood: Annotated[
         str | None,
         typer.Option(help="bernoulli, discretized-logistic or gaussian. [default: from the data]", show_default=False),
     ] = None,
     binarize: Annotated[
-        str | None, typer.Option(help="Grey values as probabilities: dynamic, static or none.", show_default=False)
+        str | None,
+        typer.Option(help="Grey values as probabilities: dynamic, static or none.", show_default=False),
     ] = None,
-    resize: Annotated[str | None, typer.Option(metavar="HxW", help="Bring all images to this size.", show_default=False)] = None,
+    resize: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Bring all images to this size.", show_default=False)
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable images, and list them.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -77,5 +101,9 @@ def train(
     path = trained.run.path
     numbers = trained.run.read_json("evaluation.json")
     report = path / "report" / "index.html"
-    lines = [*evaluation_lines(numbers), f"report               {report}", f"next                 reparam sample {path} --out samples"]
+    lines = [
+        *evaluation_lines(numbers),
+        f"report               {report}",
+        f"next                 reparam sample {path} --out samples",
+    ]
     emit(numbers | {"run": str(path), "report": str(report)}, lines, as_json)

@@ -31,4 +31,8 @@ def vary(
     rows = np.repeat(np.arange(len(values)), num)
     names = [f"{row:06}_{index:03}" for row in range(len(values)) for index in range(num)]
     write_examples(out, flat, model.schema, names=names, extra={"row": rows})
-    emit({"out": str(out), "num_examples": len(flat)}, [f"{len(flat):,} variations of {len(values):,} examples in {out}"], as_json)
+    emit(
+        {"out": str(out), "num_examples": len(flat)},
+        [f"{len(flat):,} variations of {len(values):,} examples in {out}"],
+        as_json,
+    )

@@ -107,11 +107,11 @@ def bounds(
     for index, x in enumerate(batches):
         generator = noise.generator(seed, "evaluation", index, device=x.device)
         posterior = model.encoder(x)
-        z = posterior.rsample(generator=generator)  # type: ignore[call-arg]
+        z = posterior.rsample(generator=generator)
         log_p, effective = log_likelihood(model, x, num_samples=num_samples, generator=generator)
         found = {
             "distortion": -model.decoder(z).log_prob(x),
-            "kl": kl_divergence(posterior.base_dist, prior.base_dist),  # type: ignore[attr-defined]
+            "kl": kl_divergence(posterior.base_dist, prior.base_dist),
             "log_p": log_p,
             "effective": effective,
             "loc": posterior.mean,

@@ -46,7 +46,9 @@ class DeviceFeed:
         self.seed, self.name = seed, name
         if binarize == "static":
             generator = noise.generator(seed, "static", name)
-            values = torch.cat([noise.bernoulli(self._scaled(part), generator=generator).byte() for part in values.split(4096)])
+            values = torch.cat(
+                [noise.bernoulli(self._scaled(part), generator=generator).byte() for part in values.split(4096)]
+            )
             self.top = 1
         self.values = values.to(self.device) if _fits(values, self.device) else values
 

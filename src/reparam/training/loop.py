@@ -61,7 +61,10 @@ def train(
             step = progress.step
             epoch, position = schedule.epoch_and_position(step)
             if epoch != order_epoch:
-                order, order_epoch = noise.permutation(len(rows), generator=noise.generator(seed, "order", epoch)), epoch
+                order, order_epoch = (
+                    noise.permutation(len(rows), generator=noise.generator(seed, "order", epoch)),
+                    epoch,
+                )
             batch = order[position * schedule.batch_size :][: schedule.batch_size]
             generator = noise.generator(seed, "step", step, device=accelerator.device)
             noise.seed_global(seed, "network", step)
@@ -81,7 +84,9 @@ def train(
             elif received:
                 _checkpoint(state, record, best=False)
             if received:
-                raise Interrupted(f"stopped by {received[0].name} after step {progress.step}, checkpoint saved", received[0])
+                raise Interrupted(
+                    f"stopped by {received[0].name} after step {progress.step}, checkpoint saved", received[0]
+                )
 
 
 @torch.no_grad()
@@ -115,7 +120,9 @@ def _evaluate(
     distortion, rate = (state.sums[:2] / state.sums[2]).tolist()
     learning = {"beta": schedule.beta_at(step - 1), "learning_rate": schedule.learning_rate_at(step - 1)}
     training_record = _terms_record(step, epoch, "train", distortion, rate) | learning
-    validation_record = _terms_record(step, epoch, "validation", *exact_bound(state.average.module, validation, seed=seed))
+    validation_record = _terms_record(
+        step, epoch, "validation", *exact_bound(state.average.module, validation, seed=seed)
+    )
     state.sums.zero_()
     if not math.isfinite(validation_record["elbo_nats"]):
         raise DivergedError(
@@ -152,7 +159,11 @@ def _terms_record(step: int, epoch: int, split: str, distortion: float, rate: fl
 def _checkpoint(state: TrainingState, record: Record, *, best: bool) -> None:
     state.progress.metrics_size = record.metrics_size()
     record.write_checkpoint(
-        state.progress.step, state.averaged_weights(), state.training_tensors(), asdict(state.progress), best=best
+        state.progress.step,
+        state.averaged_weights(),
+        state.training_tensors(),
+        asdict(state.progress),
+        best=best,
     )
 
 

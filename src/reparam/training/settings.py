@@ -37,13 +37,19 @@ class Settings:
     seed: int = _setting(0, "every random number of the run follows from it", low=0, high=2**63 - 1)
     epochs: int | None = _setting(None, "passes through the training data; default: enough for 13,000 steps", low=1)
     batch_size: int = _setting(128, "examples a step", low=1)
-    latent_dim: int | None = _setting(None, "latent dimensions; default: 32 for images, half the columns for tables", low=1)
+    latent_dim: int | None = _setting(
+        None, "latent dimensions; default: 32 for images, half the columns for tables", low=1
+    )
     learning_rate: float = _setting(2e-3, "peak of Adam's step size", low=0, high=1, open_low=True)
     learning_rate_warmup_steps: int = _setting(500, "steps of linear rise, at most a tenth of the run", low=0)
-    kl_warmup_steps: int = _setting(2000, "steps in which the weight of the KL rises to beta, at most a fifth of the run", low=0)
+    kl_warmup_steps: int = _setting(
+        2000, "steps in which the weight of the KL rises to beta, at most a fifth of the run", low=0
+    )
     beta: float = _setting(1.0, "weight of the KL after warm-up; 1 is the bound itself", low=0, high=1e6)
     gradient_clip: float = _setting(200.0, "largest norm of the gradient, in nats per unit", low=0, open_low=True)
-    average_decay: float = _setting(0.999, "decay of the running average of weights that is evaluated and kept", low=0, high=1)
+    average_decay: float = _setting(
+        0.999, "decay of the running average of weights that is evaluated and kept", low=0, high=1
+    )
     patience: int = _setting(20, "evaluations without a better validation bound before stopping early", low=1)
     evaluate_every: int | None = _setting(None, "steps between evaluations, each with a checkpoint", low=1)
     num_samples: int = _setting(500, "importance samples of the final log-likelihood", low=1)
@@ -51,7 +57,9 @@ class Settings:
     likelihood: str | None = _setting(
         None, "law of a value given the latents", choices=("bernoulli", "discretized-logistic", "gaussian")
     )
-    binarize: str | None = _setting(None, "grey values as probabilities of black", choices=("dynamic", "static", "none"))
+    binarize: str | None = _setting(
+        None, "grey values as probabilities of black", choices=("dynamic", "static", "none")
+    )
     validation_fraction: float = _setting(0.1, "share of rows for early stopping", low=0, high=0.5, open_low=True)
     test_fraction: float = _setting(0.1, "share of rows for the final evaluation", low=0, high=0.5, open_low=True)
     resize: str | None = _setting(None, "HxW: every image is brought to this size")
@@ -59,7 +67,9 @@ class Settings:
     columns: tuple[str, ...] | None = _setting(None, "columns of a table to model; default: all")
     label: str | None = _setting(None, "column of a table that is a label: coloured in the report, not modelled")
     device: str = _setting("auto", "auto, cpu, cuda, cuda:N or mps")
-    precision: str = _setting("float32", "of the networks; likelihood and KL are float32", choices=("float32", "bfloat16"))
+    precision: str = _setting(
+        "float32", "of the networks; likelihood and KL are float32", choices=("float32", "bfloat16")
+    )
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -138,4 +148,6 @@ def _expected(kind: str, limits: Mapping[str, Any]) -> str:
         return "text"
     name = "a whole number" if "int" in kind else "a number"
     low = f"above {limits['low']:g}" if limits.get("open_low") else f"of at least {limits['low']:g}"
-    return f"{name} {low}" + ("" if limits["high"] == math.inf or limits["high"] > 2**62 else f" and at most {limits['high']:g}")
+    return f"{name} {low}" + (
+        "" if limits["high"] == math.inf or limits["high"] > 2**62 else f" and at most {limits['high']:g}"
+    )

@@ -16,6 +16,8 @@ from reparam.training.protocols import Checkpoint
 
 __all__ = ["Progress", "TrainingState"]
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 @dataclass
 class Progress:
@@ -48,13 +50,15 @@ class TrainingState:
     progress: Progress = field(default_factory=Progress)
 
     @classmethod
-    def start(cls, model: nn.Module, *, average_decay: float, learning_rate: float, device: torch.device) -> "TrainingState":
+    def start(
+        cls, model: nn.Module, *, average_decay: float, learning_rate: float, device: torch.device
+    ) -> "TrainingState":
         """A run at step 0."""
         model.to(device)
 
-        def blend(averaged: list[Tensor], current: list[Tensor], num_averaged: Tensor | int) -> None:
+        def blend(averaged: Tensors, current: Tensors, num_averaged: Tensor | int) -> None:
             decay = min(average_decay, (1 + int(num_averaged)) / (10 + int(num_averaged)))
-            torch._foreach_lerp_(averaged, current, 1 - decay)  # type: ignore[arg-type]
+            torch._foreach_lerp_(averaged, current, 1 - decay)
 
         average = AveragedModel(model, multi_avg_fn=blend)
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=device.type in ("cpu", "cuda"))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from reparam import distributions
 from reparam.distributions import Independent
+from reparam.errors import UsageError
 from reparam.vae.posteriors import soft_bound
 
 __all__ = ["LIKELIHOODS", "Bernoulli", "DiscretizedLogistic", "Gaussian"]
@@ -74,8 +75,10 @@ class DiscretizedLogistic(nn.Module):
         self.log_scale_offset = nn.Parameter(torch.full(event_shape, -2.0))
 
     @classmethod
-    def fit(cls, x: Tensor, *, levels: int, **_: Any) -> "DiscretizedLogistic":
+    def fit(cls, x: Tensor, *, levels: int | None, **_: Any) -> "DiscretizedLogistic":
         """Start at the mean and spread of ``x`` (``[N, *X]`` on the grid); no narrower than half a cell."""
+        if levels is None:
+            raise UsageError("a discretised logistic needs the number of levels of the data; got None")
         family = cls(tuple(x.shape[1:]), levels)
         scale = x.std(0, correction=0) * math.sqrt(3) / math.pi
         family.loc_offset.data.copy_(x.mean(0))

@@ -43,7 +43,8 @@ class VAE(nn.Module):
     def decode(self, z: Tensor, *, observation_noise: bool, generator: torch.Generator | None = None) -> Tensor:
         """Examples ``[B, *X]`` for latents ``[B, D]``: the decoder's mean, or a draw from the decoder's law."""
         law = self.decoder(z)
-        return law.sample(generator=generator) if observation_noise else law.mean  # type: ignore[call-arg]
+        values: Tensor = law.sample(generator=generator) if observation_noise else law.mean
+        return values
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The decoder's mean at the posterior's mean, ``[B, *X]``."""

@@ -63,9 +63,13 @@ class ConvEncoder(nn.Module):
         layers: list[nn.Module] = []
         before = image_shape[0]
         for channels in self.pyramid.channels:
-            layers += [nn.Conv2d(before, channels, 4, stride=2, padding=1), _ResidualBlock(channels), nn.SiLU()]
+            layers += [
+                nn.Conv2d(before, channels, 4, stride=2, padding=1),
+                _ResidualBlock(channels),
+                nn.SiLU(),
+            ]
             before = channels
-        self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+        self.layers = _channels_last(nn.Sequential(*layers))
         self.hidden = nn.Linear(self.pyramid.num_features, self.pyramid.hidden)
         self.head = _head(nn.Linear(self.pyramid.hidden, num_outputs), zero=True)
 
@@ -96,14 +100,16 @@ class ConvDecoder(nn.Module):
         self.pyramid = _Pyramid(image_shape, width)
         channels = [*reversed(self.pyramid.channels)]
         self.dense = nn.Sequential(
-            nn.Linear(latent_dim, self.pyramid.hidden), nn.SiLU(), nn.Linear(self.pyramid.hidden, self.pyramid.num_features)
+            nn.Linear(latent_dim, self.pyramid.hidden),
+            nn.SiLU(),
+            nn.Linear(self.pyramid.hidden, self.pyramid.num_features),
         )
         layers: list[nn.Module] = []
         for before, after in zip(channels, channels[1:], strict=False):
             layers += [_ResidualBlock(before), nn.SiLU(), nn.Conv2d(before, 4 * after, 1), nn.PixelShuffle(2)]
         last = nn.Conv2d(channels[-1], 4 * num_outputs * image_shape[0], 3, padding=1)
         layers += [_ResidualBlock(channels[-1]), nn.SiLU(), last, nn.PixelShuffle(2)]
-        self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+        self.layers = _channels_last(nn.Sequential(*layers))
 
     def forward(self, z: Tensor) -> Tensor:
         """Outputs ``[B, num_outputs · C, H, W]``."""
@@ -137,6 +143,11 @@ class _ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         update: Tensor = self.second(F.silu(self.first(F.silu(x))))
         return x + update
+
+
+def _channels_last(layers: nn.Sequential) -> nn.Sequential:
+    # The layout in which convolutions are fastest; torch's own annotation of `to` leaves the argument out.
+    return layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _head(layer: nn.Linear | nn.Conv2d, zero: bool) -> nn.Linear | nn.Conv2d:

@@ -19,7 +19,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
-__all__ = ["LatentVariableModel", "Terms", "elbo_terms", "importance_log_weights", "importance_weighted_bound"]
+__all__ = [
+    "LatentVariableModel",
+    "Terms",
+    "elbo_terms",
+    "importance_log_weights",
+    "importance_weighted_bound",
+]
 
 
 class LatentVariableModel(Protocol):
@@ -98,8 +104,9 @@ def importance_log_weights(
     """
     z_SBD = posterior.rsample((num_samples,), generator=generator)  # type: ignore[call-arg]
     x_SBX = x.expand(num_samples, *x.shape)
-    log_likelihood = model.decoder(z_SBD.flatten(0, 1)).log_prob(x_SBX.flatten(0, 1)).unflatten(0, (num_samples, -1))
-    return log_likelihood + model.prior().log_prob(z_SBD) - posterior.log_prob(z_SBD)
+    log_likelihood: Tensor = model.decoder(z_SBD.flatten(0, 1)).log_prob(x_SBX.flatten(0, 1))
+    log_ratio: Tensor = model.prior().log_prob(z_SBD) - posterior.log_prob(z_SBD)
+    return log_likelihood.reshape(num_samples, -1) + log_ratio
 
 
 def importance_weighted_bound(log_weights: Tensor) -> Tensor:
