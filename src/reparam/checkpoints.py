@@ -230,7 +230,5 @@ class Checkpoints:
         text = files.read(path, limit=1000).decode(errors="replace")
         if not _STEP.fullmatch(text.removesuffix("\n")):
             there = ", ".join(map(str, self.steps())) or "none"
-            raise RunError(
-                f"{path} is damaged: it says {text!r}; write the step of a checkpoint into it ({there})"
-            )
+            raise RunError(f"{path} is damaged: it says {text!r}; write the step of a checkpoint into it ({there})")
         return int(text)

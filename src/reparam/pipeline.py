@@ -44,12 +44,13 @@ def fit(
     """Train a VAE on data, evaluate it on held-out rows, and write the report.
 
     Args:
-        source: ``"digits"``, a path (folder of images, CSV, TSV, Parquet, npy, npz, IDX), a NumPy array, a torch tensor, or a
-            pandas or Arrow table. Arrays: ``[N, D]`` rows of numbers, ``[N, H, W]`` or ``[N, C, H, W]`` images.
+        source: ``"digits"``, a path (folder of images, CSV, TSV, Parquet, npy, npz, IDX), a NumPy array, a torch
+            tensor, or a pandas or Arrow table. Arrays: ``[N, D]`` rows of numbers, ``[N, H, W]`` or ``[N, C, H,
+            W]`` images.
         settings: what differs from the defaults.
         out: run directory to create; default: the first free one of ``runs/1``, ``runs/2``, ...
-        model: your own :class:`reparam.vae.VAE`, in the units of scaled data (levels in [0, 1]; real values with mean 0 and
-            variance 1); default: built for the data.
+        model: your own :class:`reparam.vae.VAE`, in the units of scaled data (levels in [0, 1]; real values with
+            mean 0 and variance 1); default: built for the data.
         progress: tell on stderr how it goes.
 
     Returns:

@@ -42,10 +42,12 @@ class Encoding(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainedVAE:
-    """A model, the data it knows, and the run directory it lives in. Made by :func:`reparam.fit` and :func:`reparam.load`.
+    """A model, the data it knows, and the run directory it lives in. Made by :func:`reparam.fit` and
+    :func:`reparam.load`.
 
-    Examples go in as they do for :func:`reparam.fit`: a path, an array, a tensor, a table. Arrays that come out have shape
-    ``[N, *schema.shape]`` in the user's units: levels for images (0 to 255 for 8 bits), the columns' own units for tables.
+    Examples go in as they do for :func:`reparam.fit`: a path, an array, a tensor, a table. Arrays that come out
+    have shape ``[N, *schema.shape]`` in the user's units: levels for images (0 to 255 for 8 bits), the columns' own
+    units for tables.
 
     Args:
         model: the :class:`reparam.vae.VAE`, in scaled units, with the weights of the best validation bound.
@@ -96,8 +98,9 @@ class TrainedVAE:
         Args:
             num_examples: how many, at least 1.
             seed: decides the draws.
-            observation_noise: draw from the decoder's law, or give its mean. Default: draws for tables, whose rows would
-                otherwise have too little spread; means for images, where noise independent from pixel to pixel hides the picture.
+            observation_noise: draw from the decoder's law, or give its mean. Default: draws for tables, whose rows
+                would otherwise have too little spread; means for images, where noise independent from pixel to
+                pixel hides the picture.
 
         Raises:
             UsageError: fewer than 1 example.
@@ -149,14 +152,16 @@ class TrainedVAE:
         """Measure the model on the run's test rows, and write ``evaluation.json``.
 
         Args:
-            x: the data of the run (all of it: the test rows are found by the run's own split); default: read again from where it was.
+            x: the data of the run (all of it: the test rows are found by the run's own split); default: read again
+                from where it was.
             num_samples: importance samples an example; default: the run's setting.
             seed: decides the draws of the estimate and of binarisation.
             most_values: look at no more rows than keep ``num_samples × values`` below this.
 
         Returns:
-            The entries of ``evaluation.json``: bound, rate, distortion, log-likelihood with standard error and effective sample
-            size, active units, bits per dimension, baseline, protocol, health. Everything in nats unless the name says otherwise.
+            The entries of ``evaluation.json``: bound, rate, distortion, log-likelihood with standard error and
+            effective sample size, active units, bits per dimension, baseline, protocol, health. Everything in nats
+            unless the name says otherwise.
 
         Raises:
             RunError: the data is not that of the run. DataError: it cannot be read. UsageError: fewer than 1 sample.

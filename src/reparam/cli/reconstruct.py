@@ -6,7 +6,8 @@ __all__ = ["reconstruct"]
 
 
 def reconstruct(run: RunPath, out: Out, source: Data = None, device: Device = "auto", as_json: AsJson = False) -> None:
-    """Each example as the model sees it: images to a folder of PNGs, a .png sheet or .npy; tables to .csv, .parquet, ...
+    """Each example as the model sees it: images to a folder of PNGs, a .png sheet or .npy; tables to .csv,
+    .parquet, ...
 
     Example: reparam reconstruct runs/digits --out reconstructions
     """

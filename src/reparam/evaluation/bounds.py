@@ -32,8 +32,8 @@ class Bounds:
         num_examples: rows looked at.
         distortion_nats, rate_nats: the two parts of the bound, with the KL in closed form.
         elbo_nats: ``-(distortion + rate)``, the lower bound on ``log p(x)`` training aims at.
-        log_likelihood_nats: importance-weighted bound with ``num_samples`` draws; ``standard_error_nats`` is that of the
-            mean over examples.
+        log_likelihood_nats: importance-weighted bound with ``num_samples`` draws; ``standard_error_nats`` is that
+            of the mean over examples.
         effective_sample_size: of the importance weights, mean over examples, between 1 and ``num_samples``.
         kl_per_dimension_nats: ``[D]``, mean over examples; adds up to the rate.
         active_units: dimensions whose posterior mean has a variance over the examples above 0.01.

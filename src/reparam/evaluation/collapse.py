@@ -1,8 +1,8 @@
 """Will the latents be worth their cost? A look at the data before training.
 
-In a linear VAE (probabilistic PCA) a latent direction is used only if the data varies along it by more than the decoder's
-noise: eigenvalue of the covariance > noise variance. Below that, ignoring the latents is the global optimum, and no
-schedule for the KL changes it. Lucas, Tucker, Grosse & Norouzi 2019, arXiv:1911.02469, "Don't Blame the ELBO!".
+In a linear VAE (probabilistic PCA) a latent direction is used only if the data varies along it by more than the
+decoder's noise: eigenvalue of the covariance > noise variance. Below that, ignoring the latents is the global optimum,
+and no schedule for the KL changes it. Lucas, Tucker, Grosse & Norouzi 2019, arXiv:1911.02469, "Don't Blame the ELBO!".
 """
 
 import math
@@ -23,7 +23,8 @@ class CollapseCheck:
 
     Args:
         largest_ratio: largest eigenvalue of the covariance, over the noise variance.
-        threshold: what pure noise of as many rows and columns would reach, ``(1 + sqrt(D / N))²`` (Marchenko & Pastur 1967).
+        threshold: what pure noise of as many rows and columns would reach, ``(1 + sqrt(D / N))²`` (Marchenko &
+            Pastur 1967).
         num_directions: eigenvalues above the threshold: latent dimensions worth having, to a linear model.
     """
 
@@ -44,13 +45,14 @@ class CollapseCheck:
         """What it means, in one sentence."""
         if self.ok:
             return (
-                f"pre-check: {self.num_directions} direction{'' if self.num_directions == 1 else 's'} of the data stand out "
-                f"of the decoder's noise (largest variance ratio {self.largest_ratio:.3g}, noise alone reaches {self.threshold:.3g})"
+                f"pre-check: {self.num_directions} direction{'' if self.num_directions == 1 else 's'} of the data stand "
+                f"out of the decoder's noise (largest variance ratio {self.largest_ratio:.3g}, "
+                f"noise alone reaches {self.threshold:.3g})"
             )
         return (
-            f"pre-check: expect posterior collapse: no direction of the data stands out of the decoder's noise (largest variance "
-            f"ratio {self.largest_ratio:.3g}, noise alone reaches {self.threshold:.3g}). The values hardly depend on each other, "
-            "or the likelihood's scale is fixed too wide; no weight on the KL changes that"
+            "pre-check: expect posterior collapse: no direction of the data stands out of the decoder's noise (largest "
+            f"variance ratio {self.largest_ratio:.3g}, noise alone reaches {self.threshold:.3g}). The values hardly "
+            "depend on each other, or the likelihood's scale is fixed too wide; no weight on the KL changes that"
         )
 
 
@@ -62,8 +64,9 @@ def collapse_check(x: Tensor, noise_variance: Tensor) -> CollapseCheck:
 
     Args:
         x: training examples as the model sees them; at most 1000 rows, evenly spaced, are looked at.
-        noise_variance: variance of a value under the decoder when it ignores the latents. With a calibrated scale this is the
-            variance of the value itself, so the spectrum is that of the correlation matrix. Values of no variance are left out.
+        noise_variance: variance of a value under the decoder when it ignores the latents. With a calibrated scale
+            this is the variance of the value itself, so the spectrum is that of the correlation matrix. Values of
+            no variance are left out.
 
     Example:
         >>> z = torch.linspace(-1, 1, 500)[:, None]

@@ -16,9 +16,10 @@ class DeviceFeed:
 
     Args:
         values: ``[N, *X]``: ``uint8`` levels, or floats that are scaled already.
-        levels: number of levels of ``uint8`` values, which become ``level / (levels - 1)`` in [0, 1]; ``None`` for floats.
-        binarize: ``"dynamic"``: each time a row is seen, each value becomes 1 with the probability it states (Salakhutdinov
-            & Murray 2008); ``"static"``: once, here; ``"none"``.
+        levels: number of levels of ``uint8`` values, which become ``level / (levels - 1)`` in [0, 1]; ``None`` for
+            floats.
+        binarize: ``"dynamic"``: each time a row is seen, each value becomes 1 with the probability it states
+            (Salakhutdinov & Murray 2008); ``"static"``: once, here; ``"none"``.
         seed: decides the static draw, and the draws of :meth:`in_order`.
         name: of the split, so that no two splits share draws.
         device: where the rows live; they stay in main memory when they would fill more than half of what is free.

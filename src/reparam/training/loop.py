@@ -1,7 +1,7 @@
 """The training loop: from a state to the end of its schedule, resumable after any step.
 
-Every random number is a function of (seed, purpose, index), so a run killed and resumed draws what the straight run drew,
-and its weights, moments and metrics are the same to the last bit on the same machine.
+Every random number is a function of (seed, purpose, index), so a run killed and resumed draws what the straight run
+drew, and its weights, moments and metrics are the same to the last bit on the same machine.
 """
 
 import math

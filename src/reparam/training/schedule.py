@@ -1,4 +1,5 @@
-"""How long a run is and what changes on the way: pure functions of the step, so that resuming has nothing to restore."""
+"""How long a run is and what changes on the way: pure functions of the step, so that resuming has nothing to
+restore."""
 
 import math
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ DEFAULT_STEPS = 13_000
 class Schedule:
     """Steps of a run, worked out from the number of training rows.
 
-    An epoch is the whole batches that fit in a fresh permutation of the rows; the few rows left over differ from epoch to
-    epoch. All warm-ups are counted in steps and end inside the run.
+    An epoch is the whole batches that fit in a fresh permutation of the rows; the few rows left over differ from
+    epoch to epoch. All warm-ups are counted in steps and end inside the run.
 
     Args:
         batch_size: examples a step, at most the number of rows.

@@ -24,7 +24,8 @@ class Settings:
     """What a run is made with. ``None`` means: chosen from the data, and said aloud.
 
     Raises:
-        UsageError: a value of the wrong type or out of its range; names the setting, the value, the range and the default.
+        UsageError: a value of the wrong type or out of its range; names the setting, the value, the range and the
+            default.
 
     Example:
         >>> Settings(epochs=3).batch_size

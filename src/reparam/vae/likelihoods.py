@@ -1,12 +1,12 @@
 """Families for ``p(x|z)``: what the decoder's outputs mean, and how far off a decoded value may be.
 
-Each family starts at the training data: ``fit`` sets its offsets so that a decoder that says nothing (outputs 0) already
-gives every pixel or column its own mean and spread. None has a fixed unit variance: the width is part of the model and
+Each family starts at the training data: ``fit`` sets its offsets so that a decoder that says nothing (outputs 0)
+already gives every pixel or column its own mean and spread. None has a fixed unit variance: the width is part of the model and
 is calibrated by maximum likelihood (Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202). A width fixed at one makes the
 latents worthless for data that varies less than that, and no weight on the KL term mends it.
 
-Shapes: outputs ``[B, num_outputs · C, ...]`` for examples ``[C, ...]``; laws have batch shape ``[B]`` and the event shape
-of one example.
+Shapes: outputs ``[B, num_outputs · C, ...]`` for examples ``[C, ...]``; laws have batch shape ``[B]`` and the event
+shape of one example.
 """
 
 import math
@@ -57,8 +57,8 @@ class Bernoulli(nn.Module):
 class DiscretizedLogistic(nn.Module):
     """A grey level out of ``levels``: the mass a logistic law puts on each cell of the grid in [0, 1].
 
-    A probability, not a density, so its logarithm can be told in bits per dimension. Location and width both come from the
-    decoder. Salimans et al. 2017, arXiv:1701.05517, with one component.
+    A probability, not a density, so its logarithm can be told in bits per dimension. Location and width both come
+    from the decoder. Salimans et al. 2017, arXiv:1701.05517, with one component.
 
     Args:
         event_shape: shape of one example.
@@ -96,9 +96,9 @@ class DiscretizedLogistic(nn.Module):
 class Gaussian(nn.Module):
     """A real value: Normal with a width per value that is learned, and never finer than the data is recorded.
 
-    ``scale = sqrt(floor² + exp(2 · log_scale))`` with one ``log_scale`` a value, shared by all examples. The floor is the
-    rounding noise of the column, its resolution over √12: without it, a column of whole numbers would be fitted by ever
-    narrower spikes and the likelihood would grow without bound and mean nothing.
+    ``scale = sqrt(floor² + exp(2 · log_scale))`` with one ``log_scale`` a value, shared by all examples. The floor
+    is the rounding noise of the column, its resolution over √12: without it, a column of whole numbers would be
+    fitted by ever narrower spikes and the likelihood would grow without bound and mean nothing.
 
     Args:
         event_shape: shape of one example.

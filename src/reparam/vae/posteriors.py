@@ -13,8 +13,8 @@ __all__ = ["DiagonalNormal", "soft_bound"]
 def soft_bound(values: Tensor, low: float, high: float) -> Tensor:
     """Squeeze values into ``(low, high)`` without ever stopping the gradient.
 
-    ``middle + half · (2/π) · atan((π/2) · (values - middle) / half)``: close to the identity around the middle, and with a
-    derivative that falls off like ``1/values²``, where a clamp's is zero outside and a tanh's underflows.
+    ``middle + half · (2/π) · atan((π/2) · (values - middle) / half)``: close to the identity around the middle, and
+    with a derivative that falls off like ``1/values²``, where a clamp's is zero outside and a tanh's underflows.
 
     Args:
         values: any shape.
