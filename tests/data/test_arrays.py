@@ -117,12 +117,12 @@ def test_not_finite_cells_and_pixels_are_named(value):
         examples_from_array(table)
     images = RANDOM.normal(size=(12, 3, 4, 5))
     images[5, 2, 3, 4] = value
-    with pytest.raises(DataError, match="row 5, channel 2, y 3, x 4 .*1 of 720"):
+    with pytest.raises(DataError, match=r"row 5, channel 2, y 3, x 4 .*1 of 720"):
         examples_from_array(images)
 
 
 def test_images_beyond_single_precision_are_refused():
-    with pytest.raises(DataError, match="as float32: row 0, channel 0, y 0, x 1 .* is inf"):
+    with pytest.raises(DataError, match=r"as float32: row 0, channel 0, y 0, x 1 .* is inf"):
         examples_from_array(np.tile([[[0.0, 1e300]]], (12, 1, 1)))
 
 
@@ -186,10 +186,14 @@ def test_truncated_npy_is_refused(tmp_path, keep):
         read_array(tmp_path / "a.npy")
 
 
-@pytest.mark.parametrize("shape", ["(1099511627776, 8)", "(9223372036854775807, 9223372036854775807)", "(-1, 2)"])
+@pytest.mark.parametrize(
+    "shape", ["(1099511627776, 8)", "(9223372036854775807, 9223372036854775807)", "(-1, 2)"]
+)
 def test_a_header_that_claims_too_much_is_refused(tmp_path, shape):
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
-    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64))
+    (tmp_path / "a.npy").write_bytes(
+        b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
+    )
     with pytest.raises(DataError, match=r"a\.npy: not a readable"):
         read_array(tmp_path / "a.npy")
 
@@ -232,7 +236,13 @@ def test_npz_with_labels(tmp_path, key):
 
 
 def test_npz_with_its_own_test_split(tmp_path):
-    np.savez(tmp_path / "a.npz", x_test=GREY[8:], x_train=GREY[:8], y_train=np.zeros(8, int), y_test=np.ones(4, int))
+    np.savez(
+        tmp_path / "a.npz",
+        x_test=GREY[8:],
+        x_train=GREY[:8],
+        y_train=np.zeros(8, int),
+        y_test=np.ones(4, int),
+    )
     examples = read_array(tmp_path / "a.npz")
     assert examples.num_test == 4
     np.testing.assert_array_equal(examples.values[:, 0], GREY)

@@ -33,7 +33,9 @@ def test_the_first_bad_pixel_is_named():
 
 def test_all_constant_columns_are_named():
     values = np.array([[1.0, 2.0, 3.0], [1.0, 5.0, 3.0]])
-    with pytest.raises(DataError, match="array: columns 'a', 'c' have the same value in every row; drop them"):
+    with pytest.raises(
+        DataError, match="array: columns 'a', 'c' have the same value in every row; drop them"
+    ):
         check_constant(values, ["a", "b", "c"], "array", "drop them")
 
 

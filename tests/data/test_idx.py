@@ -135,5 +135,5 @@ def test_one_image_file_has_no_labels(tmp_path):
 
 def test_a_file_of_labels_is_no_examples(tmp_path):
     (tmp_path / "labels").write_bytes(packed(np.arange(20)))
-    with pytest.raises(DataError, match="labels: expected .* got 1 dimensions"):
+    with pytest.raises(DataError, match=r"labels: expected .* got 1 dimensions"):
         read_idx_images(tmp_path / "labels")

@@ -42,7 +42,11 @@ def test_sizes():
     assert sizes(split_rows(1797, num_test=0, seed=0)) == (1437, 180, 180)
     assert sizes(split_rows(70_000, num_test=10_000, seed=0)) == (54_000, 6_000, 10_000)
     assert sizes(split_rows(1_000_000, num_test=0, seed=0)) == (890_000, 10_000, 100_000)
-    assert sizes(split_rows(10, num_test=0, seed=0, validation_fraction=1e-3, test_fraction=1e-3)) == (8, 1, 1)
+    assert sizes(split_rows(10, num_test=0, seed=0, validation_fraction=1e-3, test_fraction=1e-3)) == (
+        8,
+        1,
+        1,
+    )
 
 
 @pytest.mark.parametrize(("num_rows", "num_test"), [(0, 0), (2, 0), (3, 2), (10, 10), (10, 9), (5, 6)])

@@ -33,8 +33,8 @@ def read_delimited(path: str | Path) -> Part:
         path: the file.
 
     Raises:
-        DataError: empty; NUL bytes or another encoding; no header; duplicate names; a line with more or fewer
-            fields than the header; a line longer than 16 MiB.
+        DataError: empty; NUL bytes or another encoding; no header; duplicate names; an open quote; a line
+            with more or fewer fields than the header; a line longer than 16 MiB.
         OSError: the file cannot be opened.
     """
     path = Path(path)
@@ -103,7 +103,9 @@ def _delimiter(header: str, natural: str) -> str:
 
 def _names(header: str, delimiter: str, where: str) -> tuple[str, ...]:
     try:
-        (fields,) = csv.reader([header.replace("\r\n", " ").replace("\n", " ")], delimiter=delimiter)
+        (fields,) = csv.reader(
+            [re.sub(r"\r\n|\r|\n", " ", header)], delimiter=delimiter, skipinitialspace=True
+        )
     except csv.Error as error:
         raise DataError(f"{where}: the line of column names cannot be read: {error}") from error
     names = tuple(field.strip() for field in fields)
@@ -133,7 +135,7 @@ def _parse(
     if not body.strip(b"\r\n"):
         return pa.table([pa.array([], pa.string())] * len(names), names=list(names))
     try:
-        return pa.csv.read_csv(
+        table = pa.csv.read_csv(
             pa.BufferReader(body),
             # One thread: only then does a refused row know its number.
             read_options=pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=_BLOCK_BYTES),
@@ -148,11 +150,24 @@ def _parse(
         if not ragged:
             raise DataError(f"{where}: cannot be read as a table: {str(error)[:200]}") from error
         row = ragged[0]
-        hint = "a field may need quotes, or numbers may have decimal commas (write 3.5, not 3,5)"
         raise DataError(
             f"{where}, line {line_of(row.number - 1)}: expected {row.expected_columns} fields as in the "
-            f"header, found {row.actual_columns}: {_shortened(row.text)}; {hint}"
+            f"header, found {row.actual_columns}: {_shortened(row.text)}; a field may need quotes, a quote "
+            "may not be closed, or numbers may have decimal commas (write 3.5, not 3,5)"
         ) from error
+    _check_last_quote(table, body, where, line_of)
+    return table
+
+
+def _check_last_quote(table: pa.Table, body: bytes, where: str, line_of: Callable[[int], int]) -> None:
+    """Arrow takes a quote that is never closed to hold the rest of the file; refuse that."""
+    if body.count(b'"') % 2 == 0:
+        return
+    last = table.column(table.num_columns - 1)[-1].as_py().replace('"', '""')
+    if body.endswith(b'"' + last.encode()):
+        raise DataError(
+            f'{where}, line {line_of(table.num_rows - 1)}: a quote (") is opened and never closed'
+        )
 
 
 def _shortened(text: str) -> str:
@@ -161,11 +176,18 @@ def _shortened(text: str) -> str:
 
 def _lines_before(body: bytes, row: int) -> int:
     """Lines of the body before the record numbered ``row`` (from 0); blank lines are no records."""
+    quote = body.find(b'"')
+    plain_end = len(body) if quote < 0 else body.rfind(b"\n", 0, quote) + 1
     lines = 0
-    for record in _RECORD.finditer(body):
-        if record.group().strip(b"\r\n"):
-            if row == 0:
-                return lines
-            row -= 1
+    for line in body[:plain_end].splitlines():  # where nothing is quoted a record is a line
+        if line and row == 0:
+            return lines
+        row -= bool(line)
+        lines += 1
+    for record in _RECORD.finditer(body, plain_end):
+        content = record.group().strip(b"\r\n")
+        if content and row == 0:
+            return lines
+        row -= bool(content)
         lines += max(1, len(record.group().splitlines()))
     return lines

@@ -47,9 +47,9 @@ def read(
         >>> len(read("digits"))
         1797
     """
-    kind = _kind(source)
-    _check_options(kind, resize=resize, skip_bad=skip_bad, columns=columns, label=label)
     try:
+        kind = _kind(source)
+        _check_options(kind, resize=resize, skip_bad=skip_bad, columns=columns, label=label)
         if kind == "images":
             from reparam.data.images import read_images
 
@@ -96,14 +96,9 @@ def _kind(source: Any) -> str:
         return "digits"
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
-        try:
-            if not path.exists():
-                raise DataError(_does_not_exist(path))
-            return _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
-        except (OSError, ValueError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise InputOutputError(f"{source!r}: cannot be read: {error}") from error
+        if not path.exists():
+            raise DataError(_does_not_exist(path))
+        return _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
     if hasattr(source, "detach"):
         return "array"
     if any(hasattr(source, name) for name in ("iloc", "__arrow_c_stream__")) and hasattr(source, "columns"):

@@ -127,7 +127,7 @@ def _open_parquet(path: Path) -> Part:
     with path.open("rb"):
         pass  # a missing permission is an OSError; whatever follows is the content
     try:
-        file = pa.parquet.ParquetFile(path)
+        file = pa.parquet.ParquetFile(path, page_checksum_verification=True)
         names = tuple(str(name) for name in file.schema_arrow.names)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(path, error) from error
@@ -169,7 +169,7 @@ def _examples(parts: list[Part], where: str, columns: Sequence[str] | None, labe
             "keep fewer columns with `columns`, or fewer rows"
         )
     values = np.concatenate([_numeric(part, names, label) for part in parts])
-    check_constant(values, names, where, "leave it out: set `columns` to the names of the columns to keep")
+    check_constant(values, names, where, "set `columns` to the names of the columns to keep")
     found = None
     if label is not None:
         found = _all_labels([labels(part.column(label), f"{part.where}, column '{label}'") for part in parts])
@@ -220,7 +220,8 @@ def _kept(part: Part, columns: Sequence[str] | None, label: str | None) -> list[
             "names of the others"
         )
     if not kept:
-        raise DataError(f"{part.where}: no column is left for the values besides the label '{label}'")
+        besides = "" if label is None else f" besides the label '{label}'"
+        raise DataError(f"{part.where}: no column is left for the values{besides}")
     return kept
 
 
@@ -235,27 +236,34 @@ def _numeric(part: Part, names: list[str], label: str | None) -> np.ndarray[Any,
 def _refusal(part: Part, problems: dict[str, Problem], clean: list[str], label: str | None) -> DataError:
     name, problem = next(iter(problems.items()))
     cell = f"{part.where}: column '{name}', {part.place(problem.row)}"
-    count = f"{problem.count} of {part.num_rows} rows in all"
+    count = f"({problem.count} of {part.num_rows} rows in all)"
     found = repr(problem.found if len(problem.found) <= 40 else problem.found[:37] + "...")
     said = {
-        "text": f"{cell}: expected a number, found the text {found} ({count}).",
-        "missing": f"{cell}: a missing value ({found}; {count}).",
-        "infinite": f"{cell}: {found} is not a finite number ({count}).",
+        "text": f"{cell}: expected a number, found the text {found} {count}.",
+        "missing": f"{cell}: a missing value, {found if problem.found else 'an empty cell'} {count}.",
+        "infinite": f"{cell}: {found} is not a finite number {count}.",
         "type": f"{part.where}: column '{name}' is of type {problem.found}, which holds no numbers.",
     }[problem.kind]
-    if problem.kind == "text" and _decimal_comma(problem.found):
-        said += " It looks like a decimal comma or a thousands separator: write 3.5 for three and a half."
     others = [other for other in problems if other != name]
     if others:
         said += f" Also not numeric throughout: {_quoted(others)}."
+    fixes = _fixes(problem, name, clean, part.num_rows, label)
+    return DataError(f"{said} What to do: {'; or '.join(fixes) or 'turn it into numbers'}")
+
+
+def _fixes(problem: Problem, name: str, clean: list[str], num_rows: int, label: str | None) -> list[str]:
     fixes = []
     if problem.kind in ("missing", "infinite"):
         fixes.append("fill such cells in or remove their rows")
+    elif problem.kind == "text" and _decimal_comma(problem.found):
+        fixes.append("write numbers with a decimal point and no thousands separator (3.5, not 3,5)")
+    elif problem.kind == "text" and 2 * problem.count < num_rows:
+        fixes.append("correct such cells")
+    elif problem.kind == "text" and label is None:
+        fixes.append(f"make it the label with label = {json.dumps(name, ensure_ascii=False)}")
     if clean:
         fixes.append(f"leave columns out with columns = {json.dumps(clean, ensure_ascii=False)}")
-    if problem.kind == "text" and label is None:
-        fixes.append(f"make it the label with label = {json.dumps(name, ensure_ascii=False)}")
-    return DataError(f"{said} What to do: {'; or '.join(fixes) or 'turn it into numbers'}")
+    return fixes
 
 
 def _decimal_comma(text: str) -> bool:
