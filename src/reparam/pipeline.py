@@ -114,8 +114,8 @@ def resume(
     if examples.fingerprint() != run.description["data"]["fingerprint"]:
         raise RunError(
             f"the data is not what {run.path} was started with: its content differs (fingerprint "
-            f"{examples.fingerprint()[:12]}, expected {run.description['data']['fingerprint'][:12]}). Bring the data back, or "
-            "start a new run with another --out"
+            f"{examples.fingerprint()[:12]}, expected {run.description['data']['fingerprint'][:12]}). Bring the data "
+            "back, or start a new run with another --out"
         )
     if run.description["network"]["kind"] == "custom" and model is None:
         raise RunError(
@@ -273,5 +273,6 @@ def _check_settings(run: Run, ours: Settings, given: Mapping[str, Any]) -> None:
     )
     if changed:
         raise RunError(
-            f"{run.path} was started with other settings: {changed}. Leave them out to resume, or start a new run with another --out"
+            f"{run.path} was started with other settings: {changed}. Leave them out to resume, or start a new run "
+            "with another --out"
         )

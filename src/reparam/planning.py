@@ -121,7 +121,8 @@ def make_plan(examples: Examples, settings: Settings) -> Plan:
         f"split: {len(split.train):,} training, {len(split.validation):,} validation, {len(split.test):,} test rows"
         + (" (the data's own test split)" if examples.num_test else f" (by seed {settings.seed})"),
         f"likelihood: {reason}",
-        f"model: {latent_dim} latent dimensions, {'convolutional' if schema.kind == 'image' else 'MLP'} networks of width {width}",
+        f"model: {latent_dim} latent dimensions, {'convolutional' if schema.kind == 'image' else 'MLP'} networks of "
+        f"width {width}",
         f"training: {schedule.total_steps:,} steps of {schedule.batch_size} rows "
         f"({schedule.total_steps // schedule.steps_per_epoch} epochs), evaluated every {schedule.evaluate_every}",
     )
@@ -148,13 +149,13 @@ def choose_likelihood(schema: Schema, settings: Settings) -> tuple[str, Binarize
     if wanted == "bernoulli" or (wanted is None and schema.binary):
         if schema.levels is None:
             raise UsageError(
-                "--likelihood bernoulli needs values that are 0 or 1, or grey levels with --binarize; these are real values. "
-                "Use --likelihood gaussian"
+                "--likelihood bernoulli needs values that are 0 or 1, or grey levels with --binarize; these are real "
+                "values. Use --likelihood gaussian"
             )
         if graded and binarize == "none":
             raise UsageError(
-                "--likelihood bernoulli with --binarize none scores grey levels as if they were outcomes, which is no likelihood. "
-                "Use --binarize dynamic (or static), or --likelihood discretized-logistic"
+                "--likelihood bernoulli with --binarize none scores grey levels as if they were outcomes, which is no "
+                "likelihood. Use --binarize dynamic (or static), or --likelihood discretized-logistic"
             )
         if graded:
             return "bernoulli", "dynamic", f"Bernoulli, grey levels binarised {_HOW['dynamic']}"

@@ -235,8 +235,8 @@ class TrainedVAE:
         examples = self.examples(x)
         if examples.fingerprint() != self.run.description["data"]["fingerprint"]:
             raise RunError(
-                f"the data is not what {self.run.path} was trained on: its content differs, so its test rows are unknown. "
-                "For other data use log_likelihood"
+                f"the data is not what {self.run.path} was trained on: its content differs, so its test rows are "
+                "unknown. For other data use log_likelihood"
             )
         settings = self.settings
         split = split_rows(

@@ -16,7 +16,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="digits; a folder of images; a .csv, .tsv, .parquet, .npy or .npz file; a folder of Parquet or CSV parts; "
+            help="digits; a folder of images; a .csv, .tsv, .parquet, .npy or .npz file; a folder of Parquet or CSV "
+            "parts; "
             "an IDX file or MNIST's folder.",
             show_default=False,
         ),

@@ -45,8 +45,8 @@ class CollapseCheck:
         """What it means, in one sentence."""
         if self.ok:
             return (
-                f"pre-check: {self.num_directions} direction{'' if self.num_directions == 1 else 's'} of the data stand "
-                f"out of the decoder's noise (largest variance ratio {self.largest_ratio:.3g}, "
+                f"pre-check: {self.num_directions} direction{'' if self.num_directions == 1 else 's'} of the data "
+                f"stand out of the decoder's noise (largest variance ratio {self.largest_ratio:.3g}, "
                 f"noise alone reaches {self.threshold:.3g})"
             )
         return (

@@ -43,15 +43,17 @@ def _latents(numbers: Mapping[str, Any]) -> Finding:
         return Finding(
             "warning",
             "The latents are not used",
-            f"No unit of {dim} carries information (rate {rate:.2f} nats): posterior collapse. The decoder ignores the latents. "
-            "Look at the pre-check: if the values hardly depend on each other there is nothing to encode; otherwise raise "
-            "kl_warmup_steps, lower the batch size, or check that the likelihood fits the data.",
+            f"No unit of {dim} carries information (rate {rate:.2f} nats): posterior collapse. The decoder ignores "
+            "the latents. Look at the pre-check: if the values hardly depend on each other there is nothing to "
+            "encode; otherwise raise kl_warmup_steps, lower the batch size, or check that the likelihood fits the "
+            "data.",
         )
     if active == dim:
         return Finding(
             "advice",
             "Every latent unit is in use",
-            f"All {dim} units carry information, {rate:.1f} nats together. A larger --latent-dim may describe the data better.",
+            f"All {dim} units carry information, {rate:.1f} nats together. A larger --latent-dim may describe the "
+            "data better.",
         )
     return Finding(
         "good",
@@ -75,13 +77,15 @@ def _overfitting(metrics: Sequence[Mapping[str, Any]]) -> Finding | None:
         return Finding(
             "advice",
             "The model knows the training data better than new data",
-            f"At the kept weights the training bound is {gap:.1f} nats above the validation bound ({validation[best]:.1f}). More data, "
-            "a smaller width or fewer epochs would narrow the gap; the kept weights are those of the best validation bound.",
+            f"At the kept weights the training bound is {gap:.1f} nats above the validation bound "
+            f"({validation[best]:.1f}). More data, a smaller width or fewer epochs would narrow the gap; the kept "
+            "weights are those of the best validation bound.",
         )
     return Finding(
         "good",
         "No sign of overfitting",
-        f"Training and validation bounds differ by {abs(gap):.1f} nats at the kept weights ({validation[best]:.1f} on validation).",
+        f"Training and validation bounds differ by {abs(gap):.1f} nats at the kept weights ({validation[best]:.1f} on "
+        "validation).",
     )
 
 
@@ -106,13 +110,15 @@ def _aggregate_posterior(loc: Tensor, scale: Tensor) -> Finding:
         return Finding(
             "advice",
             "Samples may differ from the data",
-            f"The posteriors taken together differ from the prior by up to {worst:.2f} standard deviations in one unit: the decoder "
-            "is asked for latents in sampling that it seldom saw in training. Longer training usually narrows this.",
+            f"The posteriors taken together differ from the prior by up to {worst:.2f} standard deviations in one "
+            "unit: the decoder is asked for latents in sampling that it seldom saw in training. Longer training "
+            "usually narrows this.",
         )
     return Finding(
         "good",
         "Posteriors together look like the prior",
-        "Mean and spread of every latent unit over the data agree with N(0, 1), so samples start where training has been.",
+        "Mean and spread of every latent unit over the data agree with N(0, 1), so samples start where training has "
+        "been.",
     )
 
 
@@ -123,8 +129,8 @@ def _estimate(numbers: Mapping[str, Any]) -> Finding | None:
     return Finding(
         "advice",
         "The log-likelihood is a cautious estimate",
-        f"On average {effective:.1f} of {samples} importance samples carry the estimate, so the true log-likelihood is higher than "
-        "what is printed. More --samples tighten it.",
+        f"On average {effective:.1f} of {samples} importance samples carry the estimate, so the true log-likelihood "
+        "is higher than what is printed. More --samples tighten it.",
     )
 
 
@@ -137,11 +143,12 @@ def _baseline(numbers: Mapping[str, Any]) -> Finding | None:
         return Finding(
             "good",
             f"Better than a {baseline['name']}",
-            f"{gain:.2f} nats an example above it on held-out rows: the model has found structure beyond linear correlation.",
+            f"{gain:.2f} nats an example above it on held-out rows: the model has found structure beyond linear "
+            "correlation.",
         )
     return Finding(
         "warning",
         f"No better than a {baseline['name']}",
-        f"{-gain:.2f} nats an example below it on held-out rows. For this data the simple model is the better one; more epochs, a "
-        "larger --latent-dim, or more rows may change that.",
+        f"{-gain:.2f} nats an example below it on held-out rows. For this data the simple model is the better one; "
+        "more epochs, a larger --latent-dim, or more rows may change that.",
     )

@@ -127,7 +127,8 @@ def _evaluate(
     if not math.isfinite(validation_record["elbo_nats"]):
         raise DivergedError(
             f"step {step}: the validation bound is not finite (distortion {validation_record['distortion_nats']}, rate "
-            f"{validation_record['rate_nats']}); the last checkpoint is good. Look at the validation rows for extreme values"
+            f"{validation_record['rate_nats']}); the last checkpoint is good. Look at the validation rows for extreme "
+            "values"
         )
 
     # Until the KL has its full weight the weights aim at something else than the bound: no verdict before that.

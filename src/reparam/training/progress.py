@@ -106,7 +106,8 @@ def terms_text(records: Sequence[Mapping[str, Any]], best: bool) -> str:
     train, validation = records
     return (
         f"validation bound {validation['elbo_nats']:.2f} nats{' *' if best else '  '}"
-        f"(distortion {validation['distortion_nats']:.2f}, rate {validation['rate_nats']:.2f}; training {train['elbo_nats']:.2f})"
+        f"(distortion {validation['distortion_nats']:.2f}, rate {validation['rate_nats']:.2f}; training "
+        f"{train['elbo_nats']:.2f})"
     )
 
 

@@ -82,7 +82,8 @@ class Settings:
             if not _valid(value, str(entry.type), entry.metadata):
                 default = "chosen from the data" if entry.default is None else repr(entry.default)
                 raise UsageError(
-                    f"{entry.name} must be {_expected(str(entry.type), entry.metadata)} (default: {default}), got {value!r}"
+                    f"{entry.name} must be {_expected(str(entry.type), entry.metadata)} (default: {default}), got "
+                    f"{value!r}"
                 )
 
     def to_json(self) -> dict[str, Any]:

@@ -62,8 +62,9 @@ def _autopsy(state: TrainingState, terms: LossTerms, rows: Tensor) -> str:
         names = [name for name, gradient in _gradients(state.model) if not torch.isfinite(gradient).all()]
         found.append(f"gradient of {_some(names)}")
     return (
-        f"step {state.progress.step + 1}: not finite: {'; '.join(found)}. The update was not made and the last checkpoint is "
-        "good. Look at those rows for extreme values; a lower learning_rate or gradient_clip helps when the rows are fine"
+        f"step {state.progress.step + 1}: not finite: {'; '.join(found)}. The update was not made and the last "
+        "checkpoint is good. Look at those rows for extreme values; a lower learning_rate or gradient_clip helps when "
+        "the rows are fine"
     )
 
 

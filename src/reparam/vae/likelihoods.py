@@ -1,9 +1,9 @@
 """Families for ``p(x|z)``: what the decoder's outputs mean, and how far off a decoded value may be.
 
 Each family starts at the training data: ``fit`` sets its offsets so that a decoder that says nothing (outputs 0)
-already gives every pixel or column its own mean and spread. None has a fixed unit variance: the width is part of the model and
-is calibrated by maximum likelihood (Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202). A width fixed at one makes the
-latents worthless for data that varies less than that, and no weight on the KL term mends it.
+already gives every pixel or column its own mean and spread. None has a fixed unit variance: the width is part of the
+model and is calibrated by maximum likelihood (Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202). A width fixed at
+one makes the latents worthless for data that varies less than that, and no weight on the KL term mends it.
 
 Shapes: outputs ``[B, num_outputs · C, ...]`` for examples ``[C, ...]``; laws have batch shape ``[B]`` and the event
 shape of one example.

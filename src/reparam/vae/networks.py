@@ -6,6 +6,7 @@ Shape letters: B batch, C channels, H height, W width, D latent.
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -105,7 +106,7 @@ class ConvDecoder(nn.Module):
             nn.Linear(self.pyramid.hidden, self.pyramid.num_features),
         )
         layers: list[nn.Module] = []
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in pairwise(channels):
             layers += [_ResidualBlock(before), nn.SiLU(), nn.Conv2d(before, 4 * after, 1), nn.PixelShuffle(2)]
         last = nn.Conv2d(channels[-1], 4 * num_outputs * image_shape[0], 3, padding=1)
         layers += [_ResidualBlock(channels[-1]), nn.SiLU(), last, nn.PixelShuffle(2)]
