@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits
 
 from reparam.data.schema import Column, Schema
+from reparam.report import write_report
 
 
 @dataclass
@@ -46,7 +48,7 @@ class FakeRun:
         (self.path / "evaluation.json").write_text(json.dumps(EVALUATION | changes))
 
     def add_gallery(self, label_names=(), **arrays):
-        tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+        tensors = {name: torch.tensor(array) for name, array in arrays.items()}
         metadata = {"label_names": json.dumps(list(label_names))}
         safetensors.torch.save_file(tensors, self.path / "gallery.safetensors", metadata)
 
@@ -86,6 +88,7 @@ def describe(name, schema, **changes):
     } | changes  # fmt: skip
 
 
+@cache
 def training_records(steps=12600, validation=True):
     """A noisy, rising training curve that starts at absurd values, and a validation curve that turns down."""
     rng = np.random.default_rng(1)
@@ -112,7 +115,8 @@ def with_bound(terms):
 
 def latents(values, active, total):
     """Leading principal components of the values, in the dimensions that the evaluation calls used."""
-    centred = values.reshape(len(values), -1) - values.reshape(len(values), -1).mean(axis=0)
+    flat = values.reshape(len(values), -1)[:, :: max(1, values[0].size // 100)]
+    centred = flat - flat.mean(axis=0)
     left = np.linalg.svd(centred, full_matrices=False)[0][:, :active] * np.sqrt(len(values))
     used = np.argsort(EVALUATION["kl_per_dimension_nats"][:total])[::-1][:active]
     loc = np.full((len(values), total), 0.001, dtype=np.float32)
@@ -120,13 +124,17 @@ def latents(values, active, total):
     return loc
 
 
-@pytest.fixture
-def digits_run(tmp_path):
+@cache
+def loaded_digits():
+    return load_digits()
+
+
+def make_digits_run(path):
     """A finished and evaluated run on 8 x 8 digits with labels."""
-    digits = load_digits()
+    digits = loaded_digits()
     images = digits.images[:, None].astype(np.float32)
     soft = gaussian_filter(images[:400], (0, 0, 0.6, 0.6))
-    run = FakeRun(tmp_path, describe("digits", Schema("image", (1, 8, 8), levels=17, label="target")))
+    run = FakeRun(path, describe("digits", Schema("image", (1, 8, 8), levels=17, label="target")))
     run.add_metrics(training_records())
     run.add_evaluation()
     loc = latents(images, 10, 16)
@@ -139,6 +147,7 @@ def digits_run(tmp_path):
     return run
 
 
+@cache
 def scenes(count):
     """Coloured 48 x 64 images: a sun over hills."""
     rng = np.random.default_rng(2)
@@ -153,15 +162,12 @@ def scenes(count):
     return images
 
 
-@pytest.fixture
-def scenes_run(tmp_path):
+def make_scenes_run(path):
     """A finished run on colour images, with 23 labels, likelihood in bits/dim, and a 2-D latent space."""
     images = scenes(120)
     soft = gaussian_filter(images, (0, 0, 1.5, 1.5))
     schema = Schema("image", (3, 48, 64), levels=256, label="folder")
-    run = FakeRun(
-        tmp_path, describe("scenes <3", schema, likelihood="discretized-logistic", stopped_early=True)
-    )
+    run = FakeRun(path, describe("scenes <3", schema, likelihood="discretized-logistic", stopped_early=True))
     run.add_metrics(training_records())
     run.add_evaluation(
         latent_dim=2, active_units=2, kl_per_dimension_nats=[4.1, 3.9], bits_per_dim=3.4217,
@@ -182,8 +188,7 @@ NAMES = ("age", "income", "height_cm", "weight_kg", "children", "rooms", "distan
          "savings", "debt", "score", "constant")  # fmt: skip
 
 
-@pytest.fixture
-def table_run(tmp_path):
+def make_table_run(path):
     """A finished run on a table of twelve columns in very different units, without labels."""
     rng = np.random.default_rng(3)
 
@@ -200,7 +205,7 @@ def table_run(tmp_path):
     data, samples = rows(600, 0.5), rows(500, 0.6)
     data[:, 4:6] = np.rint(data[:, 4:6]).clip(0)
     schema = Schema("table", (12,), columns=tuple(Column(name) for name in NAMES))
-    run = FakeRun(tmp_path, describe("households", schema, likelihood="gaussian", binarize="none"))
+    run = FakeRun(path, describe("households", schema, likelihood="gaussian", binarize="none"))
     run.add_metrics(training_records(validation=False))
     run.add_evaluation(
         log_scale_nats=48.2, baseline={"name": "full-covariance Gaussian", "log_likelihood_nats": -24.112},
@@ -214,8 +219,33 @@ def table_run(tmp_path):
     return run
 
 
-@pytest.fixture
-def new_run(tmp_path):
+def make_new_run(path):
     """A run whose training has only just begun: nothing but its description."""
     schema = Schema("table", (2,), columns=(Column("x"), Column("y")))
-    return FakeRun(tmp_path, describe("new", schema, status="training"))
+    return FakeRun(path, describe("new", schema, status="training"))
+
+
+@pytest.fixture
+def digits_run(tmp_path):
+    """The digits without their training curves, which take half of the time to draw."""
+    run = make_digits_run(tmp_path)
+    run.add_metrics([])
+    return run
+
+
+@pytest.fixture
+def table_run(tmp_path):
+    return make_table_run(tmp_path)
+
+
+@pytest.fixture
+def new_run(tmp_path):
+    return make_new_run(tmp_path)
+
+
+@pytest.fixture(scope="session", params=[make_digits_run, make_scenes_run, make_table_run, make_new_run])
+def any_reported_run(request, tmp_path_factory):
+    """Each of the runs in turn, its report written."""
+    run = request.param(tmp_path_factory.mktemp("reported"))
+    write_report(run)
+    return run

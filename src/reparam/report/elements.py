@@ -60,8 +60,8 @@ def number(value: float, digits: int = 2, *, sign: bool = False) -> str:
     """A number for people: a real minus sign, thousands apart, ``digits`` after the point.
 
     Example:
-        >>> number(-12345.678), number(3, 1, sign=True), number(-0.001)
-        ('−12 345.68', '+3.0', '0.00')
+        >>> number(-123.456), number(3, 1, sign=True), number(-0.001)
+        ('−123.46', '+3.0', '0.00')
     """
     rounded = round(value, digits) or 0.0
     text = f"{rounded:{'+' if sign else ''},.{digits}f}"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reparam.data.schema import Schema
-from reparam.report import pictures, tables
+from reparam.report import pictures, tableplots
 from reparam.report.elements import Picture, Section, count, figure, notice, number, section
 from reparam.report.reading import Contents, Gallery
 
@@ -128,8 +128,8 @@ def _marginals(originals: NDArray[Any], samples: NDArray[Any], names: list[str])
         f"Each column on its own: {count(len(originals), 'row')} of data (filled) and "
         f"{count(len(samples), 'sample')} from the prior (line), as shares of all rows. The line should "
         "follow the filled shape: look for missing peaks, and for tails cut short."
-    ) + _first_columns(tables.MAX_MARGINALS, names)
-    png = tables.marginals(originals, samples, names)
+    ) + _first_columns(tableplots.MAX_MARGINALS, names)
+    png = tableplots.marginals(originals, samples, names)
     alt = "Histograms of each column, of data and of samples"
     return _shown(caption, "marginals.png", png, alt, "Column by column", chart=True)
 
@@ -143,8 +143,8 @@ def _correlations(originals: NDArray[Any], samples: NDArray[Any], names: list[st
         return Section(notice("With a single column there are no correlations to compare."))
     if min(len(originals), len(samples)) < 3:
         return Section(notice("Fewer than three rows are too few to compare correlations."))
-    kept = tables.MAX_CORRELATED
-    data, drawn = (tables.correlations_of(values[:, :kept]) for values in (originals, samples))
+    kept = tableplots.MAX_CORRELATED
+    data, drawn = (tableplots.correlations_of(values[:, :kept]) for values in (originals, samples))
     caption = (
         "How each pair of columns goes together: the two pictures should look alike. "
         "Columns that do not vary are grey."
@@ -156,7 +156,7 @@ def _correlations(originals: NDArray[Any], samples: NDArray[Any], names: list[st
             f" The largest difference is between {names[row]} and {names[column]}: "
             f"{number(data[row, column])} in the data, {number(drawn[row, column])} in the samples."
         )
-    png = tables.correlations(data, drawn, names[:kept])
+    png = tableplots.correlations(data, drawn, names[:kept])
     alt = "Two heat maps of correlations, of data and of samples"
     return _shown(
         caption + _first_columns(kept, names), "correlations.png", png, alt, "Pair by pair", chart=False

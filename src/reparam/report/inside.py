@@ -25,10 +25,10 @@ def training_section(contents: Contents) -> Section:
         ),
     )
     caption = (
-        "Left: the ELBO, a lower bound on the log-likelihood; right: the two costs it is made of (ELBO = "
-        "−(distortion + rate)). Look for curves that have flattened out. A validation curve that turns "
+        "The ELBO is a lower bound on the log-likelihood; distortion and rate are the two costs whose sum, "
+        "with a minus sign, it is. Look for curves that have flattened out. A validation curve that turns "
         "down while the training curve still rises means overfitting; a rate near zero means that the "
-        "latent code is ignored. The vertical scale leaves out the first steps."
+        "latent code is ignored. The vertical scales leave out the first steps, whose values are huge."
     )
     return Section(
         section("training", title, figure(pictures, caption), *_remarks(contents, bound)), pictures

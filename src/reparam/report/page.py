@@ -8,8 +8,8 @@ from typing import Any
 from reparam.report.elements import Section, count, details, facts_table, flatten, notice, section
 from reparam.report.gallery import examples_section
 from reparam.report.inside import latent_section, training_section
-from reparam.report.numbers import health, key_numbers
 from reparam.report.reading import Contents, ReadableRun, read_contents
+from reparam.report.summary import health, key_numbers
 
 __all__ = ["write_report"]
 

@@ -95,10 +95,9 @@ def drawn(make: Callable[P, Figure]) -> Callable[P, bytes]:
     def as_png(*args: P.args, **kwargs: P.kwargs) -> bytes:
         with matplotlib.style.context(STYLE, after_reset=True):
             figure = make(*args, **kwargs)
-            FigureCanvasAgg(figure)
             buffer = io.BytesIO()
             # The library's version is left out of the file: it would change the bytes and says nothing.
-            figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+            FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
         return buffer.getvalue()
 
     return as_png
