@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from reparam import __version__, noise
+from reparam.data.checks import check_trainable
 from reparam.data.schema import Examples
 from reparam.data.sources import read, source_name
 from reparam.errors import RunError
@@ -133,13 +134,15 @@ def read_examples(source: Any, settings: Settings) -> Examples:
     """The examples of a source, read as the settings say."""
     from reparam.data.images import parse_size
 
-    return read(
+    examples = read(
         source,
         resize=None if settings.resize is None else parse_size(settings.resize),
         skip_bad=settings.skip_bad,
         columns=settings.columns,
         label=settings.label,
     )
+    check_trainable(examples, str(source) if isinstance(source, str | Path) else "the data")
+    return examples
 
 
 @dataclass(frozen=True)

@@ -205,18 +205,16 @@ class TrainedVAE:
         if not (self.run.path / "evaluation.json").exists():
             self.evaluate(examples)
         rows = split.test[:5000]
-        originals = examples.values[rows[:16]]
+        shown = rows[:16] if self.schema.kind == "image" else rows[:1000]
         encoding = self.encode(self._rows(examples, rows))
         tensors = {
-            "originals": originals,
-            "reconstructions": self.reconstruct(self._rows(examples, rows[:16])),
+            "originals": examples.values[shown],
+            "reconstructions": self.reconstruct(self._rows(examples, shown)),
             "samples": self.sample(64 if self.schema.kind == "image" else 1000, seed=seed),
             "variations": self.vary(self._rows(examples, rows[:4]), 8, seed=seed),
             "latent_loc": encoding.loc,
             "latent_scale": encoding.scale,
         }
-        if self.schema.kind == "table":
-            tensors["data"] = examples.values[rows]
         gallery = {name: torch.from_numpy(np.ascontiguousarray(value)).float() for name, value in tensors.items()}
         metadata = {}
         if examples.labels is not None:

@@ -3,18 +3,45 @@
 import numpy as np
 import pytest
 
-from reparam.data.checks import MIN_ROWS, as_labels, check_constant, check_finite, check_num_rows, zero_one
+from reparam.data.arrays import examples_from_array
+from reparam.data.checks import (
+    MIN_ROWS,
+    as_labels,
+    check_constant,
+    check_finite,
+    check_not_empty,
+    check_trainable,
+    zero_one,
+)
 from reparam.errors import DataError
 
 
-@pytest.mark.parametrize(("num_rows", "said"), [(0, "no rows"), (1, "1 row;"), (9, "only 9 rows")])
-def test_too_few_rows_are_refused(num_rows, said):
-    with pytest.raises(DataError, match=f"t.csv: {said}.*at least 10"):
-        check_num_rows(num_rows, "t.csv")
+def test_no_rows_are_no_data():
+    check_not_empty(1, "t.csv")
+    with pytest.raises(DataError, match="t.csv: no rows"):
+        check_not_empty(0, "t.csv")
 
 
-def test_enough_rows_pass():
-    check_num_rows(MIN_ROWS, "t.csv")
+@pytest.mark.parametrize(("num_rows", "said"), [(1, "1 row;"), (9, "only 9 rows")])
+def test_too_few_rows_to_learn_from(num_rows, said):
+    examples = examples_from_array(np.arange(2.0 * num_rows).reshape(num_rows, 2))
+    with pytest.raises(DataError, match=f"t.csv: {said}.*at least {MIN_ROWS}"):
+        check_trainable(examples, "t.csv")
+
+
+def test_constant_columns_cannot_be_learned_but_constant_pixels_can():
+    table = np.random.default_rng(0).normal(size=(12, 3))
+    table[:, 1] = 7
+    with pytest.raises(DataError, match=r"column 'x1' has the same value.*`columns`"):
+        check_trainable(examples_from_array(table), "array")
+    images = np.random.default_rng(0).integers(0, 256, size=(12, 4, 4)).astype(np.uint8)
+    images[:, 0, 0] = 9
+    check_trainable(examples_from_array(images), "array")
+
+
+def test_images_of_one_value_cannot_be_learned():
+    with pytest.raises(DataError, match="every pixel of every image is 7"):
+        check_trainable(examples_from_array(np.full((12, 4, 4), 7, dtype=np.uint8)), "array")
 
 
 def test_the_first_bad_cell_of_a_table_is_named_and_all_are_counted():
@@ -34,9 +61,9 @@ def test_the_first_bad_pixel_is_named():
 def test_all_constant_columns_are_named():
     values = np.array([[1.0, 2.0, 3.0], [1.0, 5.0, 3.0]])
     with pytest.raises(
-        DataError, match="array: columns 'a', 'c' have the same value in every row; drop them"
+        DataError, match="array: columns 'a', 'c' have the same value in every row; leave them out"
     ):
-        check_constant(values, ["a", "b", "c"], "array", "drop them")
+        check_constant(values, ["a", "b", "c"], "array")
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.float64])

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from reparam.data.checks import MIN_ROWS, as_labels, check_constant, check_finite, check_num_rows, zero_one
+from reparam.data.checks import as_labels, check_finite, check_not_empty, zero_one
 from reparam.data.schema import Column, Examples, Schema
 from reparam.errors import DataError, UsageError
 
-__all__ = ["MIN_ROWS", "examples_from_array", "read_array"]
+__all__ = ["examples_from_array", "read_array"]
 
 MAX_UNPACKED_BYTES = 16 * 2**30
 """Most that the arrays of one ``.npz`` may unpack to; a small file can claim any size."""
@@ -44,8 +44,7 @@ def examples_from_array(array: Any, *, names: Sequence[str] = (), where: str = "
         Examples without labels; their values share no memory with ``array``.
 
     Raises:
-        DataError: another shape or type, NaN or infinity, fewer than 10 rows, constant columns, images that
-            are all one value, whole-number images outside 0..255.
+        DataError: another shape or type, NaN or infinity, no rows, whole-number images outside 0..255.
         UsageError: ``names`` of the wrong length.
 
     Example:
@@ -57,7 +56,7 @@ def examples_from_array(array: Any, *, names: Sequence[str] = (), where: str = "
     images = values.ndim != 2
     if images:
         values = _channels_first(values, where)
-    check_num_rows(len(values), where)
+    check_not_empty(len(values), where)
     if names and len(names) != len(values):
         raise UsageError(f"{where}: expected one name for each of {len(values)} rows, got {len(names)}")
     if 0 in values.shape:
@@ -111,12 +110,6 @@ def _channels_first(values: np.ndarray[Any, Any], where: str) -> np.ndarray[Any,
 def _table(values: np.ndarray[Any, Any], where: str) -> tuple[np.ndarray[Any, Any], Schema]:
     names = [f"x{index}" for index in range(values.shape[1])]
     check_finite(values, where, names)
-    check_constant(
-        values,
-        names,
-        where,
-        "leave them out of the array, or reshape flattened images to [rows, height, width]",
-    )
     columns = tuple(Column(name) for name in names)
     if zero_one(values):
         schema = Schema("table", (len(names),), levels=2, binary=True, columns=columns)
@@ -127,8 +120,6 @@ def _table(values: np.ndarray[Any, Any], where: str) -> tuple[np.ndarray[Any, An
 def _image(values: np.ndarray[Any, Any], where: str) -> tuple[np.ndarray[Any, Any], Schema]:
     check_finite(values, where)
     low, high = values.min(), values.max()
-    if low == high:
-        raise DataError(f"{where}: every pixel of every image is {low}; there is nothing to learn")
     shape = (int(values.shape[1]), int(values.shape[2]), int(values.shape[3]))
     if zero_one(values):
         return np.array(values, dtype=np.uint8, order="C"), Schema("image", shape, levels=2, binary=True)

@@ -8,30 +8,54 @@ from typing import Any
 
 import numpy as np
 
+from reparam.data.schema import Examples
 from reparam.errors import DataError
 
-__all__ = ["MIN_ROWS", "as_labels", "check_constant", "check_finite", "check_num_rows", "zero_one"]
+__all__ = ["MIN_ROWS", "as_labels", "check_constant", "check_finite", "check_not_empty", "check_trainable", "zero_one"]
 
 MIN_ROWS = 10
 """Fewest rows that can be split into training, validation and test."""
 
 
-def check_num_rows(num_rows: int, where: str) -> None:
-    """Refuse fewer than :data:`MIN_ROWS` rows.
+def check_not_empty(num_rows: int, where: str) -> None:
+    """Refuse a source without rows.
 
     Raises:
-        DataError: says how many rows there are and how many it takes.
+        DataError: there are none.
 
     Example:
-        >>> check_num_rows(10, "array")
-        >>> check_num_rows(1, "array")
+        >>> check_not_empty(0, "array")
         Traceback (most recent call last):
         ...
-        reparam.errors.DataError: array: 1 row; at least 10 are needed for training, validation and test
+        reparam.errors.DataError: array: no rows
     """
+    if num_rows == 0:
+        raise DataError(f"{where}: no rows")
+
+
+def check_trainable(examples: Examples, where: str) -> None:
+    """Refuse what can be read and encoded, but not learned from.
+
+    Raises:
+        DataError: fewer than :data:`MIN_ROWS` rows; columns in which every row has the same value; images that are one
+            value throughout.
+
+    Example:
+        >>> from reparam.data.arrays import examples_from_array
+        >>> check_trainable(examples_from_array(np.eye(10)), "array")
+        >>> check_trainable(examples_from_array(np.eye(3)), "array")
+        Traceback (most recent call last):
+        ...
+        reparam.errors.DataError: array: only 3 rows; at least 10 are needed for training, validation and test
+    """
+    num_rows = len(examples)
     if num_rows < MIN_ROWS:
-        count = {0: "no rows", 1: "1 row"}.get(num_rows, f"only {num_rows} rows")
+        count = "1 row" if num_rows == 1 else f"only {num_rows} rows"
         raise DataError(f"{where}: {count}; at least {MIN_ROWS} are needed for training, validation and test")
+    if examples.schema.kind == "table":
+        check_constant(examples.values, [column.name for column in examples.schema.columns], where)
+    elif examples.values.min() == examples.values.max():
+        raise DataError(f"{where}: every pixel of every image is {examples.values.min()}; there is nothing to learn")
 
 
 def check_finite(values: np.ndarray[Any, Any], where: str, names: Sequence[str] = ()) -> None:
@@ -67,29 +91,32 @@ def check_finite(values: np.ndarray[Any, Any], where: str, names: Sequence[str] 
     )
 
 
-def check_constant(values: np.ndarray[Any, Any], names: Sequence[str], where: str, remedy: str) -> None:
+def check_constant(values: np.ndarray[Any, Any], names: Sequence[str], where: str) -> None:
     """Refuse columns in which every row has the same value: they have no density and teach a model nothing.
 
     Args:
         values: ``[N, D]`` with ``N >= 1``.
         names: the ``D`` names.
         where: the source, for the message.
-        remedy: the end of the message: how to leave a column out of this source.
 
     Raises:
-        DataError: names all such columns.
+        DataError: names all such columns, and how to leave them out.
 
     Example:
-        >>> check_constant(np.array([[1, 5], [2, 5]]), ["a", "b"], "array", "leave it out")
+        >>> check_constant(np.array([[1, 5], [2, 5]]), ["a", "b"], "array")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        reparam.errors.DataError: array: column 'b' has the same value in every row; leave it out
+        reparam.errors.DataError: array: column 'b' has the same value in every row; leave it out: ...
     """
     constant = (values == values[:1]).all(axis=0)
     found = [f"'{name}'" for name, same in zip(names, constant, strict=True) if same]
     if found:
         which = f"column {found[0]} has" if len(found) == 1 else f"columns {', '.join(found)} have"
-        raise DataError(f"{where}: {which} the same value in every row; {remedy}")
+        leave = "it" if len(found) == 1 else "them"
+        raise DataError(
+            f"{where}: {which} the same value in every row; leave {leave} out: set `columns` to the names to keep "
+            "(flattened images: pass them as [rows, height, width])"
+        )
 
 
 def zero_one(values: np.ndarray[Any, Any]) -> bool:

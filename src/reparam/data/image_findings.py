@@ -10,7 +10,7 @@ from reparam.data.image_decoding import Header
 from reparam.data.image_files import ImageFile
 from reparam.errors import DataError
 
-__all__ = ["common_size", "notes", "refuse_bad", "refuse_few", "refuse_too_large"]
+__all__ = ["common_size", "notes", "refuse_bad", "refuse_none", "refuse_too_large"]
 
 _MEMORY_SHARE = 0.8
 _MAX_LISTED = 8
@@ -35,16 +35,16 @@ def refuse_bad(root: Path, bad: Mapping[str, str], total: int) -> None:
     raise DataError("\n".join([headline, *lines, *more, remedy]))
 
 
-def refuse_few(root: Path, count: int, least: int, bad: Mapping[str, str]) -> None:
-    """Nothing if there are at least ``least`` images.
+def refuse_none(root: Path, count: int, bad: Mapping[str, str]) -> None:
+    """Nothing if there is an image.
 
     Raises:
         DataError: otherwise.
     """
-    if count >= least:
+    if count:
         return
     left_out = f" ({_examples(list(bad), 3)} left out as bad)" if bad else ""
-    raise DataError(f"expected at least {least} images in {root}, found {count}{left_out}; add more images")
+    raise DataError(f"expected images in {root}, found none that can be read{left_out}")
 
 
 def common_size(root: Path, files: Sequence[ImageFile], headers: Sequence[Header]) -> tuple[int, int]:

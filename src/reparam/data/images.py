@@ -16,10 +16,7 @@ from reparam.data.image_files import ImageFile, find_images
 from reparam.data.schema import Examples, Schema
 from reparam.errors import UsageError
 
-__all__ = ["MAX_PIXELS", "MIN_ROWS", "parse_size", "read_images"]
-
-MIN_ROWS = 10
-"""Fewest images that make a data set."""
+__all__ = ["MAX_PIXELS", "parse_size", "read_images"]
 
 _MAX_WORKERS = 4
 
@@ -60,7 +57,7 @@ def read_images(
         skip_bad: leave unreadable files out and name them in the notes, instead of refusing the folder.
 
     Raises:
-        DataError: no such folder, fewer than :data:`MIN_ROWS` images, unreadable files, more than
+        DataError: no such folder, no image, unreadable files, more than
             :data:`MAX_PIXELS` pixels in one, different sizes, or more than 80 % of the available memory
             needed.
         InputOutputError: a folder cannot be listed.
@@ -79,12 +76,12 @@ def read_images(
     root = Path(folder)
     found = find_images(root)
     reading = _scan(root, found.files, skip_bad)
-    findings.refuse_few(root, len(reading.files), MIN_ROWS, reading.bad)
+    findings.refuse_none(root, len(reading.files), reading.bad)
     size = target or findings.common_size(root, reading.files, reading.headers)
     channels = 3 if any(header.color for header in reading.headers) else 1
     findings.refuse_too_large(root, (len(reading.files), channels, *size))
     values, outcomes = _decode_all(reading, channels, size, resize=target is not None)
-    findings.refuse_few(root, len(values), MIN_ROWS, reading.bad)
+    findings.refuse_none(root, len(values), reading.bad)
     names = tuple(file.name for file in reading.files)
     labels = _folder_labels(names)
     constant = [name for name, outcome in zip(names, outcomes, strict=True) if outcome.constant]

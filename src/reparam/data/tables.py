@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from reparam.data.cells import Problem, labels, numbers
-from reparam.data.checks import check_constant, check_num_rows, zero_one
+from reparam.data.checks import check_not_empty, zero_one
 from reparam.data.delimited import read_delimited
 from reparam.data.parts import Part, check_names
 from reparam.data.schema import Column, Examples, Schema
@@ -44,7 +44,7 @@ def read_table(
     Raises:
         DataError: a cell that is text, missing or infinite (names column, row and line); no header; duplicate
             or unknown names; a line with too many or too few fields; columns that are constant or of a type
-            that holds no numbers; fewer than 10 rows; damaged parquet; parts that do not match.
+            that holds no numbers; no rows; damaged parquet; parts that do not match.
         UsageError: ``columns`` that is empty, repeats a name or names the label.
         OSError: a file cannot be opened.
 
@@ -162,14 +162,13 @@ def _examples(parts: list[Part], where: str, columns: Sequence[str] | None, labe
         _check_same_columns(part, parts[0])
     names = _kept(parts[0], columns, label)
     num_rows = sum(part.num_rows for part in parts)
-    check_num_rows(num_rows, where)
+    check_not_empty(num_rows, where)
     if num_rows * len(names) > MAX_CELLS:
         raise DataError(
             f"{where}: {num_rows} rows of {len(names)} columns are more than the limit of {MAX_CELLS} cells; "
             "keep fewer columns with `columns`, or fewer rows"
         )
     values = np.concatenate([_numeric(part, names, label) for part in parts])
-    check_constant(values, names, where, "set `columns` to the names of the columns to keep")
     found = None
     if label is not None:
         found = _all_labels([labels(part.column(label), f"{part.where}, column '{label}'") for part in parts])
