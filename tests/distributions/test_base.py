@@ -67,7 +67,9 @@ def test_independent_of_a_foreign_law():
         lambda: law.noise(),
         lambda: law.from_noise(torch.zeros(3)),
     ):
-        with pytest.raises(ParameterError, match=r"base law torch\.distributions\.normal\.Normal has no .*use a law of"):
+        with pytest.raises(
+            ParameterError, match=r"base law torch\.distributions\.normal\.Normal has no .*use a law of"
+        ):
             use()
 
 

@@ -70,7 +70,7 @@ def test_density_far_out_in_float32(law):
 
 
 def test_logistic_tails_are_not_cut_by_a_24_bit_lattice():
-    """Smallest draw possible: log(2^-54) = -37. On torch's float32 lattice none lies beyond 24 log 2 = 16.6."""
+    """Smallest draw: log(2^-54) = -37. On torch's float32 lattice none lies beyond 24 log 2 = 16.6."""
     law = Logistic(torch.tensor(0.0), 1.0)
     assert law.from_noise(torch.tensor(2.0**-54)).item() == pytest.approx(-54 * math.log(2))
     assert law.from_noise(torch.tensor(1 - 2.0**-24)).item() == pytest.approx(24 * math.log(2))

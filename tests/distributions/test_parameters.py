@@ -16,8 +16,8 @@ laws = pytest.mark.parametrize("law", [Normal, Logistic])
 def test_scale_must_be_positive(law):
     scale = torch.tensor([[1.0, 2.0, 0.0], [1.0, -3.0, 1.0]])
     message = (
-        rf"^{law.__name__}: scale must be positive and finite; got 0 at index \(0, 2\) \(2 of 6 values are wrong\)\. "
-        r"Use torch\.nn\.functional\.softplus or exp"
+        rf"^{law.__name__}: scale must be positive and finite; got 0 at index \(0, 2\) "
+        r"\(2 of 6 values are wrong\)\. Use torch\.nn\.functional\.softplus or exp"
     )
     with pytest.raises(ParameterError, match=message):
         law(torch.zeros(3), scale)
@@ -35,7 +35,9 @@ def test_an_error_is_also_what_torch_raises():
 def test_shapes_dtypes_and_devices_must_go_together(law):
     with pytest.raises(ParameterError, match=r"shapes loc \(3,\), scale \(4,\) do not broadcast.*unsqueeze"):
         law(torch.zeros(3), torch.ones(4))
-    with pytest.raises(ParameterError, match=r"share one dtype; loc has torch\.float32, scale has torch\.float64"):
+    with pytest.raises(
+        ParameterError, match=r"share one dtype; loc has torch\.float32, scale has torch\.float64"
+    ):
         law(torch.zeros(3), torch.ones(3, dtype=torch.float64))
     with pytest.raises(ParameterError, match=r"share one device; loc has cpu, scale has meta"):
         law(torch.zeros(3), torch.ones(3, device="meta"))
@@ -64,7 +66,9 @@ def test_numbers_follow_the_tensors(law):
 
 
 def test_bernoulli_parameters():
-    with pytest.raises(ParameterError, match=r"probs must be a probability.*got 1\.5 at index \(1,\).*sigmoid"):
+    with pytest.raises(
+        ParameterError, match=r"probs must be a probability.*got 1\.5 at index \(1,\).*sigmoid"
+    ):
         Bernoulli(torch.tensor([0.5, 1.5]))
     with pytest.raises(ParameterError, match="got neither"):
         Bernoulli()
