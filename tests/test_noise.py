@@ -22,7 +22,17 @@ def numbers(*stream):
 
 def test_a_stream_is_a_function_of_seed_purpose_and_index():
     assert numbers(0, "noise", 3) == numbers(0, "noise", 3)
-    streams = [(0,), (1,), (0, "noise"), (0, "noise", 0), (0, "noise", 1), (0, "shuffle", 1), (0, "1"), (0, 1), (-1,)]
+    streams = [
+        (0,),
+        (1,),
+        (0, "noise"),
+        (0, "noise", 0),
+        (0, "noise", 1),
+        (0, "shuffle", 1),
+        (0, "1"),
+        (0, 1),
+        (-1,),
+    ]
     assert len({numbers(*stream) for stream in streams}) == len(streams)
 
 
@@ -78,7 +88,7 @@ def test_half_types_get_float32_noise(dtype):
 @pytest.mark.parametrize("like", [F32, F64])
 @pytest.mark.parametrize("lattice", [0.0, 1 - 2.0**-53])
 def test_uniform_never_reaches_the_ends(monkeypatch, like, lattice):
-    """Force the extreme lattice points that torch may return: 2^-53 of a chance each, too rare to wait for."""
+    """Force the extreme lattice points that torch may return; each has a chance of 2^-53."""
     monkeypatch.setattr(torch, "rand", lambda shape, dtype, **_: torch.full(shape, lattice, dtype=dtype))
     drawn = noise.uniform((1,), like=like)
     expected = 2.0**-54 if lattice == 0 else 1 - torch.finfo(like.dtype).eps / 2
@@ -88,7 +98,6 @@ def test_uniform_never_reaches_the_ends(monkeypatch, like, lattice):
 
 
 def test_uniform_reaches_further_down_than_a_float32_lattice():
-    assert noise.uniform((4_000_000,), like=F32, generator=generator(0)).log2().frac().ne(0).any()
     smallest = noise.uniform((4_000_000,), like=F32, generator=generator(0)).min().item()
     assert smallest * 2**24 != round(smallest * 2**24)
 

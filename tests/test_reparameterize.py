@@ -31,7 +31,9 @@ def test_half_types_are_rounded_once(dtype):
 
 def test_inverse_cdf():
     uniform, rate = double(0.1, 0.5, 0.9), double(2.0)
-    assert torch.autograd.gradcheck(lambda u, r: inverse_cdf(u, lambda v: -torch.log1p(-v) / r), (uniform, rate))
+    assert torch.autograd.gradcheck(
+        lambda u, r: inverse_cdf(u, lambda v: -torch.log1p(-v) / r), (uniform, rate)
+    )
 
 
 def exponential(sample, rate):
@@ -52,7 +54,7 @@ def test_implicit_keeps_the_value_and_finds_the_gradient():
 
 @pytest.mark.parametrize("function", [torch.Tensor.square, lambda y: y], ids=["curved", "linear"])
 def test_implicit_refuses_a_second_derivative(function):
-    """Also for a linear loss, where the incoming gradient is a constant and cannot raise the alarm by itself."""
+    """Also for a linear loss, where the incoming gradient is constant and cannot raise the alarm."""
     rate = double(0.5, 2.0)
     value = function(exponential(torch.tensor([1.0, 0.2], dtype=torch.float64), rate)).sum()
     (first,) = torch.autograd.grad(value, rate, create_graph=True)

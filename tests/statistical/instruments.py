@@ -1,7 +1,7 @@
 """Statistical checks with one stated error rate. Each raises AssertionError with the numbers it saw.
 
-A correct sampler fails one call with probability ``FALSE_ALARM`` (seeds are fixed, so a passing test stays passing).
-What each check can see is measured on planted faults in ``test_instruments.py``.
+A correct sampler fails one call with probability ``FALSE_ALARM`` (seeds are fixed, so a passing test stays
+passing). What each check can see is measured on planted faults in ``test_instruments.py``.
 """
 
 import numpy as np
@@ -14,9 +14,10 @@ FALSE_ALARM = 1e-6
 def check_continuous(draws: ArrayLike, cdf) -> None:
     """Independent draws follow ``cdf``: Kolmogorov-Smirnov for the bulk, two tests for each tail.
 
-    KS sees the CDF moved by 0.009 with 1e5 draws (0.0028/√(n/1e6) in general): a shift of 3 % of the standard
-    deviation, a scale off by 5 %. Tails move it less. There, the number of draws beyond the level where 100 are
-    expected sees a tail too heavy or too light by half, and the extreme draw sees a tail cut anywhere below 17/n.
+    KS sees the CDF moved by 0.009 with 1e5 draws (0.0028/√(n/1e6) in general): a shift of 3 % of the
+    standard deviation, a scale off by 5 %. Tails move it less. There, the number of draws beyond the level
+    where 100 are expected sees a tail too heavy or too light by half, and the extreme draw sees a tail cut
+    anywhere above a probability of 17/n.
     """
     levels = np.asarray(cdf(np.asarray(draws, dtype=np.float64).ravel()))
     count = len(levels)
@@ -24,20 +25,27 @@ def check_continuous(draws: ArrayLike, cdf) -> None:
     edge = 100 / count
     for name, depth in (("lower tail", levels), ("upper tail", 1 - levels)):
         p_values[name] = stats.binomtest(int((depth < edge).sum()), count, edge).pvalue
-        p_values[name + " extreme"] = 2 * min(stats.expon.cdf(count * depth.min()), stats.expon.sf(count * depth.min()))
+        p_values[name + " extreme"] = 2 * min(
+            stats.expon.cdf(count * depth.min()), stats.expon.sf(count * depth.min())
+        )
     # The tests share the rate of one assertion.
     assert min(p_values.values()) > FALSE_ALARM / len(p_values), f"draws do not follow the law: {p_values}"
 
 
 def check_discrete(indices: ArrayLike, probabilities: ArrayLike) -> None:
-    """Independent draws of ``0 .. k-1`` have these probabilities: chi², cells expected below 5 put together."""
+    """Independent draws of ``0 .. k-1`` have these probabilities: chi², cells expected below 5 joined."""
     probabilities = np.asarray(probabilities, dtype=np.float64)
     counts = np.bincount(np.asarray(indices).ravel().astype(np.int64), minlength=len(probabilities))
-    assert len(counts) == len(probabilities), f"a draw of {len(counts) - 1} where {len(probabilities) - 1} is the last"
+    assert len(counts) == len(probabilities), (
+        f"a draw of {len(counts) - 1} where {len(probabilities) - 1} is the last"
+    )
     assert abs(probabilities.sum() - 1) < 1e-5, f"probabilities sum to {probabilities.sum()}"
     expected = counts.sum() * probabilities / probabilities.sum()
     rare = expected < 5
-    seen, wanted = np.append(counts[~rare], counts[rare].sum()), np.append(expected[~rare], expected[rare].sum())
+    seen, wanted = (
+        np.append(counts[~rare], counts[rare].sum()),
+        np.append(expected[~rare], expected[rare].sum()),
+    )
     if wanted[-1] < 5:  # too rare to join chi²: counted by itself
         tail = stats.binomtest(int(seen[-1]), int(counts.sum()), min(1.0, wanted[-1] / counts.sum())).pvalue
         assert tail > FALSE_ALARM / 2, f"{seen[-1]} draws of cells where {wanted[-1]:.3g} are expected"
@@ -47,7 +55,7 @@ def check_discrete(indices: ArrayLike, probabilities: ArrayLike) -> None:
 
 
 def check_mean(values: ArrayLike, expected: ArrayLike) -> None:
-    """The mean over the first axis is ``expected``: z-test with the values' own standard error, Bonferroni over cells.
+    """The mean over the first axis is ``expected``: z-test with its own standard error, for all cells.
 
     Used for moments and, on one gradient a draw, for gradients. Blind to noise of mean zero.
     """

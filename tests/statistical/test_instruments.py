@@ -60,7 +60,7 @@ def test_correct_counts_pass(seed):
     ids=["a little off", "two cells swapped", "a rare cell too often"],
 )
 def test_faulty_counts_are_caught(planted):
-    with pytest.raises(AssertionError, match="chi²|cells where"):
+    with pytest.raises(AssertionError, match=r"chi²|cells where"):
         check_discrete(np.random.default_rng(0).choice(5, NUM_DRAWS, p=planted), PROBABILITIES)
 
 

@@ -40,6 +40,12 @@ class Law(td.Distribution, ABC):
                 generator.
         """
 
+    def _validate_sample(self, value: Tensor) -> None:
+        # A compiled graph cannot branch on values; torch's own laws escape this only because the first
+        # compilation of a process switches the default validation off.
+        if not torch.compiler.is_compiling():
+            super()._validate_sample(value)
+
     def _expand_into(self, new: Self, batch_shape: Sequence[int], *names: str) -> Self:
         """Fill the bare instance ``new`` with the parameters ``names``, expanded, without new checks."""
         shape = torch.Size(batch_shape)

@@ -1,0 +1,84 @@
+"""The registry of laws: a new law adds a row and inherits every test of ``test_laws.py``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.distributions as td
+from scipy import stats
+
+from reparam.distributions import Bernoulli, DiscretizedLogistic, Logistic, Normal
+
+
+@dataclass(frozen=True)
+class Row:
+    """A law, its parameters at an asymmetric point (two batch elements), and an independent reference.
+
+    Args:
+        make: the law from its parameters (tensors of one dtype) and ``validate_args=``.
+        parameters: name to values, batch shape (2,).
+        reference: the scipy law of batch element ``i`` (continuous laws).
+        values: all values in order (discrete laws).
+        instead: what the refusal of ``rsample`` must name (discrete laws).
+    """
+
+    name: str
+    make: Callable[..., td.Distribution]
+    parameters: dict[str, tuple[float, float]]
+    reference: Callable[[int], stats.rv_continuous] | None = None
+    values: tuple[float, ...] = ()
+    instead: str = ""
+
+    def tensors(self, dtype=torch.float64, requires_grad=False):
+        return {
+            name: torch.tensor(values, dtype=dtype, requires_grad=requires_grad)
+            for name, values in self.parameters.items()
+        }
+
+    def law(self, dtype=torch.float64, **options):
+        return self.make(**self.tensors(dtype), **options)
+
+    def __str__(self):
+        return self.name
+
+
+LOC, SCALE = (0.7, -2.0), (1.3, 0.2)
+
+ROWS = (
+    Row(
+        "Normal",
+        Normal,
+        {"loc": LOC, "scale": SCALE},
+        reference=lambda i: stats.norm(LOC[i], SCALE[i]),
+    ),
+    Row(
+        "Logistic",
+        Logistic,
+        {"loc": LOC, "scale": SCALE},
+        reference=lambda i: stats.logistic(LOC[i], SCALE[i]),
+    ),
+    Row(
+        "DiscretizedLogistic",
+        lambda **options: DiscretizedLogistic(levels=6, **options),
+        {"loc": (0.35, 1.2), "scale": (0.15, 0.4)},
+        values=tuple(np.linspace(0, 1, 6).tolist()),
+        instead="score function",
+    ),
+    Row(
+        "Bernoulli(logits)",
+        lambda logits, **options: Bernoulli(logits=logits, **options),
+        {"logits": (0.8, -3.0)},
+        values=(0.0, 1.0),
+        instead="enumeration",
+    ),
+    Row(
+        "Bernoulli(probs)",
+        Bernoulli,
+        {"probs": (0.3, 0.95)},
+        values=(0.0, 1.0),
+        instead="RelaxedBernoulli",
+    ),
+)
+PATHWISE = tuple(row for row in ROWS if row.reference)
+DISCRETE = tuple(row for row in ROWS if row.values)

@@ -1,0 +1,386 @@
+"""What every law promises, over the registry in ``laws.py``."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+import torch.distributions as td
+
+from reparam import distributions
+from reparam.distributions import Independent, Law, Pathwise, Unreparameterized
+from reparam.errors import ParameterError
+from reparam.noise import Antithetic, Sobol, generator
+from tests.contracts.laws import DISCRETE, PATHWISE, ROWS
+from tests.statistical.instruments import check_continuous, check_discrete, check_mean
+
+every_law = pytest.mark.parametrize("row", ROWS, ids=str)
+pathwise = pytest.mark.parametrize("row", PATHWISE, ids=str)
+discrete = pytest.mark.parametrize("row", DISCRETE, ids=str)
+HALVES = [torch.float16, torch.bfloat16]
+
+
+@pytest.fixture
+def default_validation():
+    """torch.compile switches validation off for the whole process; put it back."""
+    before = td.Distribution._validate_args
+    yield
+    td.Distribution.set_default_validate_args(before)
+
+
+def test_every_public_law_has_a_row():
+    public = {getattr(distributions, name) for name in distributions.__all__}
+    laws = {entry for entry in public if issubclass(entry, Law) and not inspect.isabstract(entry)}
+    assert laws - {Unreparameterized} == {type(row.law()) for row in ROWS}
+
+
+# --- every law ---
+
+
+@every_law
+def test_shapes(row):
+    law = row.law()
+    assert law.batch_shape == (2,)
+    for sample_shape, expected in (((), (2,)), (3, (3, 2)), ((4, 3), (4, 3, 2)), ([5], (5, 2)), (0, (0, 2))):
+        assert law.sample(sample_shape).shape == expected
+        assert law.log_prob(law.sample(sample_shape)).shape == expected
+    assert law.expand((7, 2)).sample((3,)).shape == (3, 7, 2)
+
+
+@every_law
+@pytest.mark.parametrize("bad", [True, -1, 2.5, "3", (2, -1), (True,), None, torch.tensor(3)], ids=repr)
+def test_bad_sample_shapes_are_refused(row, bad):
+    with pytest.raises(ParameterError, match="sample_shape must be a whole number >= 0"):
+        row.law().sample(bad)
+
+
+@every_law
+def test_draws_follow_the_generator_and_leave_the_global_one_alone(row):
+    law, before = row.law(), torch.get_rng_state()
+    first, again = (law.sample((50,), generator=generator(0)) for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, law.sample((50,), generator=generator(1)))
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(5)
+    first = law.sample((50,))
+    torch.manual_seed(5)
+    assert torch.equal(first, law.sample((50,)))
+
+
+@every_law
+def test_seed_instead_of_generator_is_refused(row):
+    with pytest.raises(ParameterError, match=r"reparam\.noise\.generator\(seed\)"):
+        row.law().sample(generator=0)
+
+
+@every_law
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, *HALVES])
+def test_dtype_is_kept_and_half_computed_in_float32(row, dtype):
+    law = row.law(dtype)
+    value = law.sample((1000,), generator=generator(0))
+    assert value.dtype == law.log_prob(value).dtype == law.mean.dtype == dtype
+    precise = row.make(
+        **{name: tensor.double() for name, tensor in row.tensors(dtype).items()}, validate_args=False
+    )
+    eps = 2 * torch.finfo(dtype).eps
+    expected = precise.log_prob(value.double())
+    torch.testing.assert_close(
+        law.log_prob(value).double(), expected, rtol=max(eps, 2e-6), atol=max(eps, 2e-6)
+    )
+
+
+@every_law
+def test_sample_carries_no_gradient(row):
+    assert not row.make(**row.tensors(requires_grad=True)).sample((2,)).requires_grad
+
+
+@every_law
+def test_log_prob_gradients(row):
+    tensors = row.tensors(requires_grad=True)
+    value = row.law().sample((3,), generator=generator(0))
+
+    def log_prob(*parameters):
+        return row.make(**dict(zip(tensors, parameters, strict=True))).log_prob(value)
+
+    assert torch.autograd.gradcheck(log_prob, tuple(tensors.values()))
+    assert torch.autograd.gradgradcheck(log_prob, tuple(tensors.values()))
+
+
+@every_law
+def test_moments_and_the_mean(row):
+    draws = row.law().sample((100_000,), generator=generator(0))
+    check_mean(draws, row.law().mean)
+
+
+@every_law
+def test_torch_wrappers(row):
+    law = row.law()
+    for independent in (Independent(law, 1), td.Independent(law, 1)):
+        assert independent.event_shape == (2,)
+        value = independent.sample((3,))
+        torch.testing.assert_close(independent.log_prob(value), law.log_prob(value).sum(-1))
+    expanded = Independent(law, 1).expand((5,))
+    assert isinstance(expanded, Independent)
+    assert expanded.sample((3,), generator=generator(0)).shape == (3, 5, 2)
+    assert type(law.expand((4, 2))) is type(law)
+
+
+@every_law
+def test_the_validation_switch(row, default_validation):
+    bad = {name: torch.full_like(value, torch.nan) for name, value in row.tensors().items()}
+    row.make(**bad, validate_args=False)
+    with pytest.raises(ParameterError, match="nan"):
+        row.make(**bad)
+    td.Distribution.set_default_validate_args(False)
+    row.make(**bad)
+    with pytest.raises(ParameterError, match="nan"):
+        row.make(**bad, validate_args=True)
+
+
+@every_law
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+def test_bad_parameters_are_named_with_value_count_and_place(row, bad):
+    for name in row.parameters:
+        tensors = {key: value.repeat(3, 1) for key, value in row.tensors().items()}
+        tensors[name][1:, 1] = bad
+        message = rf"{name} must be .* got {bad:g} at index \(1, 1\) \(2 of 6 values are wrong\)\. Look for"
+        with pytest.raises(ParameterError, match=message):
+            row.make(**tensors)
+
+
+@every_law
+def test_integer_tensors_are_refused(row):
+    with pytest.raises(
+        ParameterError, match=r"must be floating point; got a tensor of torch\.int64\. Use .*float"
+    ):
+        row.make(**{name: torch.ones(2, dtype=torch.int64) for name in row.parameters})
+
+
+@every_law
+def test_numbers_take_the_default_dtype(row):
+    law = row.make(**{name: values[0] for name, values in row.parameters.items()})
+    assert law.batch_shape == ()
+    assert law.sample((3,)).dtype == torch.get_default_dtype()
+    assert law.sample((3,)).shape == (3,)
+
+
+@every_law
+def test_empty_batch(row):
+    law = row.make(**{name: value[:0] for name, value in row.tensors().items()})
+    assert law.sample((3,)).shape == law.log_prob(law.sample((3,))).shape == (3, 0)
+
+
+@every_law
+def test_vmap_over_parameters(row):
+    tensors, value = row.tensors(), row.law().sample(generator=generator(0))
+
+    def log_prob(value, *parameters):
+        return row.make(**dict(zip(tensors, parameters, strict=True))).log_prob(value)
+
+    torch.testing.assert_close(torch.vmap(log_prob)(value, *tensors.values()), row.law().log_prob(value))
+
+
+# --- laws with a pathwise gradient ---
+
+
+@pathwise
+def test_rsample_is_from_noise_of_noise(row):
+    law = row.law()
+    noise = law.noise((3,), generator=generator(0))
+    assert torch.equal(law.rsample((3,), generator=generator(0)), law.from_noise(noise))
+    assert torch.equal(law.rsample((3,), noise=noise), law.from_noise(noise))
+    assert torch.equal(law.rsample(noise=noise), law.from_noise(noise))
+    assert torch.equal(law.sample((3,), generator=generator(0)), law.from_noise(noise))
+
+
+@pathwise
+def test_noise_knows_shapes_and_no_parameters(row):
+    tensors = row.tensors()
+    other = row.make(**{name: value + 1 for name, value in tensors.items()})
+    assert torch.equal(row.law().noise(4, generator=generator(0)), other.noise(4, generator=generator(0)))
+    assert row.make(**row.tensors(requires_grad=True)).noise((4,)).requires_grad is False
+    assert row.law().noise((4,)).shape == (4, *row.law().noise_shape)
+
+
+@pathwise
+def test_the_gradient_is_exact(row):
+    """Deterministic: what autograd returns for from_noise is its derivative, first and second."""
+    tensors = row.tensors(requires_grad=True)
+    noise = row.law().noise((3,), generator=generator(0)).requires_grad_()
+
+    def draw(noise, *parameters):
+        return row.make(**dict(zip(tensors, parameters, strict=True))).from_noise(noise)
+
+    assert torch.autograd.gradcheck(draw, (noise, *tensors.values()))
+    assert torch.autograd.gradgradcheck(draw, (noise, *tensors.values()))
+
+
+@pathwise
+def test_the_gradient_is_minus_dcdf_over_density(row):
+    """The implicit formula, draw by draw, with the CDF of scipy: independent of our own map."""
+    tensors = row.tensors(requires_grad=True)
+    draws = row.make(**tensors).rsample((20,), generator=generator(0))
+    for name, parameter in tensors.items():
+        seen = torch.stack([torch.autograd.grad(y.sum(), parameter, retain_graph=True)[0] for y in draws])
+        step, cdfs = 1e-5, []
+        for sign in (1, -1):
+            moved = row.tensors()
+            moved[name] = moved[name] + sign * step
+            cdfs.append(row.make(**moved).cdf(draws.detach()))
+        density = row.law().log_prob(draws.detach()).exp()
+        torch.testing.assert_close(seen, -(cdfs[0] - cdfs[1]) / (2 * step) / density, rtol=1e-5, atol=1e-6)
+
+
+@pathwise
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_draws_follow_the_reference_law(row, dtype):
+    draws = row.law(dtype).sample((100_000,), generator=generator(1)).double()
+    for element in range(2):
+        law = row.reference(element)
+        check_continuous(draws[:, element], law.cdf)
+        check_mean(draws[:, element] ** 2, law.var() + law.mean() ** 2)
+
+
+@pathwise
+def test_density_cdf_quantile_and_moments_agree_with_scipy(row):
+    for element in range(2):
+        law, reference = row.law(), row.reference(element)
+        levels = np.array([1e-30, 1e-12, 1e-3, 0.2, 0.5, 0.9, 1 - 1e-9])
+        points = reference.ppf(levels)
+        value = torch.from_numpy(points)[:, None].expand(-1, 2)
+        for ours, theirs in (
+            (law.log_prob(value), reference.logpdf(points)),
+            (law.cdf(value), reference.cdf(points)),
+            (law.icdf(torch.from_numpy(levels)[:, None]), points),
+        ):
+            np.testing.assert_allclose(ours[:, element].numpy(), theirs, rtol=1e-7)
+        for ours, theirs in (
+            (law.mean, reference.mean()),
+            (law.variance, reference.var()),
+            (law.stddev, reference.std()),
+            (law.entropy(), reference.entropy()),
+        ):
+            np.testing.assert_allclose(ours[element].item(), theirs, rtol=1e-7)
+
+
+@pathwise
+@pytest.mark.parametrize("dtype", HALVES)
+def test_half_draws_are_float32_draws_rounded_once(row, dtype):
+    law = row.law(dtype)
+    precise = row.make(**{name: value.float() for name, value in row.tensors(dtype).items()})
+    drawn = law.rsample((1000,), generator=generator(0))
+    assert torch.equal(drawn, precise.rsample((1000,), generator=generator(0)).to(dtype))
+
+
+@pathwise
+@pytest.mark.parametrize("source", [Antithetic(3), Sobol(3)])
+def test_sources(row, source):
+    law = row.law()
+    drawn = law.rsample((64,), noise=source)
+    assert drawn.shape == (64, 2)
+    assert torch.equal(drawn, law.rsample((64,), noise=source))
+    spread = law.rsample((2000, 64), generator=generator(0)).mean(1).std(0)
+    assert ((drawn.mean(0) - law.mean).abs() < spread).all()
+    assert torch.equal(Independent(law, 1).rsample((64,), noise=source), drawn)
+
+
+@pathwise
+def test_bad_noise_is_refused(row):
+    law, noise = row.law(), row.law().noise((3,))
+    for bad, sample_shape in ((noise[:, :1], ()), (noise, (4,)), (noise[0, 0], ()), (noise, (3, 3))):
+        with pytest.raises(ParameterError, match=r"noise must have shape .*law\.noise\(sample_shape\)"):
+            law.rsample(sample_shape, noise=bad)
+    with pytest.raises(ParameterError, match="not both"):
+        law.rsample(noise=noise, generator=generator(0))
+    with pytest.raises(ParameterError, match="a tensor or a source"):
+        law.rsample(noise=noise.numpy())
+    with pytest.raises(ParameterError, match="noise must be floating point"):
+        law.rsample(noise=noise.long())
+
+
+@pathwise
+def test_transformed(row):
+    law = td.TransformedDistribution(row.law(), [td.AffineTransform(1.0, 2.0)])
+    torch.manual_seed(0)
+    drawn = law.rsample((3,))
+    torch.manual_seed(0)
+    torch.testing.assert_close(drawn, 1 + 2 * row.law().rsample((3,)))
+
+
+@pathwise
+def test_vmap_over_draws(row):
+    tensors, noise = row.tensors(), row.law().noise((4,), generator=generator(0))
+
+    def draw(noise, *parameters):
+        return row.make(**dict(zip(tensors, parameters, strict=True))).rsample(noise=noise)
+
+    expected = row.law().from_noise(noise)
+    over_draws = torch.vmap(draw, in_dims=(0, *(None for _ in tensors)))(noise, *tensors.values())
+    assert torch.equal(over_draws, expected)
+    over_batch = torch.vmap(draw, in_dims=(1, *(0 for _ in tensors)), out_dims=1)(noise, *tensors.values())
+    assert torch.equal(over_batch, expected)
+    random = torch.vmap(lambda *p: draw(None, *p), randomness="different")(*tensors.values())
+    assert random.shape == (2,)
+
+
+@pathwise
+def test_compile(row, default_validation):
+    tensors, noise = row.tensors(requires_grad=True), row.law().noise((4,), generator=generator(0))
+
+    def loss(noise, *parameters):
+        law = Independent(row.make(**dict(zip(tensors, parameters, strict=True))), 1)
+        y = law.rsample(noise=noise)
+        return law.log_prob(y).sum() + y.square().sum()
+
+    compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
+    seen = torch.autograd.grad(compiled(noise, *tensors.values()), tuple(tensors.values()))
+    expected = torch.autograd.grad(loss(noise, *tensors.values()), tuple(tensors.values()))
+    torch.testing.assert_close(seen, expected)
+
+
+@pathwise
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_cuda(row):
+    law = row.make(**{name: value.cuda() for name, value in row.tensors().items()})
+    torch.testing.assert_close(
+        law.rsample((3,), generator=generator(0)).cpu(), row.law().rsample((3,), generator=generator(0))
+    )
+
+
+# --- laws whose draws jump ---
+
+
+@discrete
+def test_draws_have_the_probabilities(row):
+    law = row.law()
+    values = torch.tensor(row.values, dtype=torch.float64)[:, None]
+    probabilities = law.log_prob(values.expand(-1, 2)).exp()
+    torch.testing.assert_close(probabilities.sum(0), torch.ones(2, dtype=torch.float64), rtol=0, atol=1e-12)
+    torch.testing.assert_close((probabilities * values).sum(0), law.mean)
+    draws = law.sample((100_000,), generator=generator(2)) * (len(row.values) - 1)
+    for element in range(2):
+        check_discrete(draws[:, element].round(), probabilities[:, element])
+
+
+@discrete
+def test_rsample_is_refused_with_what_works(row):
+    law = row.law()
+    assert not law.has_rsample
+    for refused in (law.rsample, Independent(law, 1).rsample):
+        with pytest.raises(NotImplementedError, match=f"draws are discrete.*{row.instead}"):
+            refused((3,))
+    with pytest.raises(NotImplementedError, match="draws are discrete"):
+        Independent(law, 1).rsample((3,), generator=generator(0))
+
+
+@discrete
+def test_values_off_the_support_are_refused(row):
+    with pytest.raises(ValueError, match="support"):
+        row.law().log_prob(torch.tensor(0.123, dtype=torch.float64))
+
+
+@pathwise
+def test_pathwise_laws_say_so(row):
+    assert isinstance(row.law(), Pathwise)
+    assert row.law().has_rsample
+    assert Independent(row.law(), 1).has_rsample
