@@ -24,7 +24,7 @@ def state():
     }}
 
 # Third-party packages may do as they please; they are imported first and not counted.
-for name in ("pyarrow", "PIL.Image", "matplotlib", "sklearn", "safetensors.torch", "accelerate", "filelock",
+for name in ("pyarrow", "PIL.Image", "matplotlib", "sklearn.datasets", "safetensors.torch", "accelerate", "filelock",
              "torch.quasirandom", "scipy.stats"):
     try:
         importlib.import_module(name)
