@@ -29,7 +29,7 @@ class Schedule:
     Example:
         >>> schedule = Schedule.plan(Settings(epochs=10), num_rows=1280)
         >>> schedule.total_steps, schedule.evaluate_every, schedule.kl_warmup
-        (100, 10, 20)
+        (100, 100, 20)
         >>> schedule.beta_at(0), schedule.beta_at(20), schedule.learning_rate_at(100)
         (0.05, 1.0, 0.0)
     """
@@ -50,7 +50,7 @@ class Schedule:
         steps_per_epoch = num_rows // batch_size
         epochs = settings.epochs or math.ceil(DEFAULT_STEPS / steps_per_epoch)
         total = epochs * steps_per_epoch
-        evaluate_every = settings.evaluate_every or min(max(steps_per_epoch, total // 100), 1000)
+        evaluate_every = settings.evaluate_every or min(max(steps_per_epoch, total // 100, 100), 1000)
         return cls(
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,
