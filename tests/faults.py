@@ -1,4 +1,4 @@
-"""Faults on purpose: the Nth change of the disk fails or is the last one; work in a child process that may die."""
+"""Faults on purpose: the Nth change of the disk fails or is the last one; work in a child that may die."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ CHANGES = ("make_directory", "create", "write", "fsync", "replace", "remove", "t
 
 
 class Fault:
-    """Lets the calls of the disk-changing functions number ``first``, and all later ones if ``for_good``, fail.
+    """Lets call number ``first`` of the disk-changing functions fail; all later ones too if ``for_good``.
 
     A failing write has written half of its bytes, as on a full disk.
     """
@@ -69,7 +69,7 @@ def in_child(work: Callable[[], None]) -> int:
         try:
             work()
             code = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - the child must end here whatever happened
             traceback.print_exc()
         finally:
             os._exit(code)

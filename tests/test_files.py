@@ -1,6 +1,7 @@
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,8 @@ def test_write_atomic_failing_at_any_call_leaves_old_or_new(tmp_path: Path, for_
         fault = Fault(number, no_space, for_good=for_good)
         with pytest.MonkeyPatch.context() as patch:
             fault.install(patch)
-            try:
+            with suppress(OSError):
                 files.write_atomic(target, b"new!")
-            except OSError as error:
-                assert error.errno == errno.ENOSPC
         content = target.read_bytes()
         assert content in (b"old", b"new!")
         leftovers = [name for name in snapshot(tmp_path) if name != "x"]
@@ -123,7 +122,7 @@ def test_explained_names_reason_place_and_remedy(tmp_path: Path, code: int, said
 
 def test_explained_keeps_what_was_explained_already(tmp_path: Path) -> None:
     with (
-        pytest.raises(InputOutputError, match="^cannot do the inner thing"),
+        pytest.raises(InputOutputError, match=r"^cannot do the inner thing"),
         files.explained("do the outer thing", tmp_path),
         files.explained("do the inner thing", tmp_path),
     ):

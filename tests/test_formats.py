@@ -221,9 +221,9 @@ def test_a_pickle_is_refused_and_not_executed(tmp_path: Path) -> None:
     saved = tmp_path / "saved"
     torch.save({"weight": Payload(trap)}, saved)
     for data in (payload, pickle.dumps(Payload(trap), protocol=0), zipped.read_bytes(), saved.read_bytes()):
-        with pytest.raises(RunError, match="model.safetensors is not a safetensors file"):
+        with pytest.raises(RunError, match=r"model\.safetensors is not a safetensors file"):
             load_tensors(data, "model.safetensors")
-    with pytest.raises(RunError, match="looks like a file of torch.save, which can run code"):
+    with pytest.raises(RunError, match=r"looks like a file of torch\.save, which can run code"):
         load_tensors(saved.read_bytes(), "model.safetensors")
     assert not trap.exists()
     pickle.loads(payload)

@@ -252,4 +252,4 @@ def read(path: Path, *, limit: int) -> bytes:
                 f"{path} has {status.st_size} bytes, more than the {limit} expected: it is not ours"
             )
         with open(path, "rb") as handle:
-            return handle.read(limit)
+            return handle.read(status.st_size)
