@@ -11,6 +11,7 @@ PACKAGE = Path(reparam.noise.__file__).parent
 
 # What each part may import, besides itself. A part is a module or a package directly under reparam.
 _MATHEMATICS = ["errors", "noise", "reparameterize", "special", "distributions"]
+_RUNS = ["errors", "formats", "files", "metrics", "manifest", "checkpoints", "runs"]
 _LIBRARY = [
     *_MATHEMATICS,
     "vae",
@@ -23,10 +24,10 @@ _LIBRARY = [
     "pipeline",
     "trained",
 ]
-MAY_IMPORT = {part: set(_MATHEMATICS[:index]) for index, part in enumerate(_MATHEMATICS)} | {
+MAY_IMPORT = {
+    **{part: set(order[:index]) for order in (_MATHEMATICS, _RUNS) for index, part in enumerate(order)},
     "vae": set(_MATHEMATICS),
     "data": {"errors"},
-    "runs": {"errors"},
     "training": {"errors", "noise", "runs"},
     "evaluation": {*_MATHEMATICS, "vae", "runs"},
     "report": {"errors", "runs", "data.schema"},
@@ -94,6 +95,7 @@ def test_imports_point_down():
         ("reparam.vae.model", "from reparam.training import loop"),
         ("reparam.data.schema", "from reparam.runs import Run"),
         ("reparam.runs", "from reparam.data.schema import Schema"),
+        ("reparam.files", "from reparam import runs"),
         ("reparam.training.loop", "import reparam.vae.model"),
         ("reparam.training.loop", "class A:\n    def f(self):\n        import reparam.evaluation"),
         ("reparam.evaluation.bounds", "from reparam.training.settings import Settings"),
