@@ -23,9 +23,9 @@ def state():
         "environment": dict(os.environ),
     }}
 
-# Third-party packages may do as they please; they are imported first and not counted.
-for name in ("pyarrow", "PIL.Image", "matplotlib", "sklearn.datasets", "safetensors.torch", "accelerate", "filelock",
-             "torch.quasirandom", "scipy.stats"):
+# Third-party packages may do as they please (rich draws a random number); they come first and do not count.
+for name in ("pyarrow", "PIL.Image", "matplotlib", "sklearn", "safetensors.torch", "accelerate", "filelock",
+             "torch.quasirandom", "scipy.stats", "rich.console"):
     try:
         importlib.import_module(name)
     except ImportError:
