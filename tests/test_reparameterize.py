@@ -31,9 +31,7 @@ def test_half_types_are_rounded_once(dtype):
 
 def test_inverse_cdf():
     uniform, rate = double(0.1, 0.5, 0.9), double(2.0)
-    assert torch.autograd.gradcheck(
-        lambda u, r: inverse_cdf(u, lambda v: -torch.log1p(-v) / r), (uniform, rate)
-    )
+    assert torch.autograd.gradcheck(lambda u, r: inverse_cdf(u, lambda v: -torch.log1p(-v) / r), (uniform, rate))
 
 
 def exponential(sample, rate):

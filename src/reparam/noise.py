@@ -76,9 +76,7 @@ def seed_global(seed: int, *stream: int | str) -> None:
     torch.manual_seed(_seed(seed, *stream))
 
 
-def standard_normal(
-    shape: Sequence[int], *, like: Tensor, generator: torch.Generator | None = None
-) -> Tensor:
+def standard_normal(shape: Sequence[int], *, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Independent draws from N(0, 1).
 
     On the CPU torch makes float32 normals from 24 random bits: none lies beyond ±5.8 (two-sided probability
@@ -264,7 +262,7 @@ class Sobol:
             )
         if draws * dimensions == 0:
             return torch.empty(sample_shape + shape, dtype=torch.float64)
-        engine = SobolEngine(dimensions, scramble=True, seed=_seed(self.seed, "sobol"))  # type: ignore[no-untyped-call]
+        engine = SobolEngine(dimensions, scramble=True, seed=_seed(self.seed, "sobol"))
         # The points are multiples of 2^-30 and may be 0: the middle of each cell never is.
         points: Tensor = engine.draw(draws, dtype=torch.float64) + 2.0**-31
         return points.reshape(sample_shape + shape)
@@ -305,4 +303,3 @@ def _open_interval(positive: Tensor, like: Tensor) -> Tensor:
     dtype = _dtype(like)
     below_one = 1 - torch.finfo(dtype).eps / 2
     return positive.to(dtype=dtype).to(like.device).clamp(max=below_one)
-

@@ -89,11 +89,7 @@ class _Attach(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         if ctx.what == "gradient":
-            raise NotImplementedError(
-                "no second derivative of an implicit gradient; use a law that has from_noise"
-            )
-        level, slope = (
-            ctx.saved_tensors
-        )  # level goes along so that a second backward pass always comes by here
+            raise NotImplementedError("no second derivative of an implicit gradient; use a law that has from_noise")
+        level, slope = ctx.saved_tensors  # level goes along so that a second backward pass always comes by here
         grad_level = _Attach.apply(-grad / slope, level, slope, "gradient")  # type: ignore[no-untyped-call]
         return None, grad_level, None, None

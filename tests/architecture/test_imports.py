@@ -47,9 +47,7 @@ print("changed:", ", ".join(changed))
 
 def changed_by_importing(planted=""):
     script = SCRIPT.format(planted=planted)
-    result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
-    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 

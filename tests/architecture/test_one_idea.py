@@ -49,9 +49,7 @@ def random_draws(code):
     found = []
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
-            found += [
-                (node.lineno, alias.name) for alias in node.names if alias.name in ("random", "numpy.random")
-            ]
+            found += [(node.lineno, alias.name) for alias in node.names if alias.name in ("random", "numpy.random")]
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in (
             "torch",
             "numpy",
@@ -59,17 +57,13 @@ def random_draws(code):
         ):
             names = [alias.name for alias in node.names]
             bad = [
-                name
-                for name in names
-                if name in DRAWS or name == "random" or node.module in ("random", "numpy.random")
+                name for name in names if name in DRAWS or name == "random" or node.module in ("random", "numpy.random")
             ]
             found += [(node.lineno, f"from {node.module} import {name}") for name in bad]
         elif isinstance(node, ast.Attribute):
             name = dotted(node)
             owner, _, last = name.rpartition(".")
-            if name in ("np.random", "numpy.random") or (
-                last in DRAWS and owner not in ("noise", "reparam.noise")
-            ):
+            if name in ("np.random", "numpy.random") or (last in DRAWS and owner not in ("noise", "reparam.noise")):
                 found.append((node.lineno, name))
     return found
 
@@ -79,9 +73,7 @@ def relative(path):
 
 
 def test_the_idea_stands_once():
-    places = [
-        relative(path) for path in SOURCES for _ in re.findall(re.escape(THE_IDEA), path.read_text("utf-8"))
-    ]
+    places = [relative(path) for path in SOURCES for _ in re.findall(re.escape(THE_IDEA), path.read_text("utf-8"))]
     assert places == ["reparameterize.py"]
 
 

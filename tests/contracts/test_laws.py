@@ -79,14 +79,10 @@ def test_dtype_is_kept_and_half_computed_in_float32(row, dtype):
     law = row.law(dtype)
     value = law.sample((1000,), generator=generator(0))
     assert value.dtype == law.log_prob(value).dtype == law.mean.dtype == dtype
-    precise = row.make(
-        **{name: tensor.double() for name, tensor in row.tensors(dtype).items()}, validate_args=False
-    )
+    precise = row.make(**{name: tensor.double() for name, tensor in row.tensors(dtype).items()}, validate_args=False)
     eps = 2 * torch.finfo(dtype).eps
     expected = precise.log_prob(value.double())
-    torch.testing.assert_close(
-        law.log_prob(value).double(), expected, rtol=max(eps, 2e-6), atol=max(eps, 2e-6)
-    )
+    torch.testing.assert_close(law.log_prob(value).double(), expected, rtol=max(eps, 2e-6), atol=max(eps, 2e-6))
 
 
 @every_law
@@ -150,9 +146,7 @@ def test_bad_parameters_are_named_with_value_count_and_place(row, bad):
 
 @every_law
 def test_integer_tensors_are_refused(row):
-    with pytest.raises(
-        ParameterError, match=r"must be floating point; got a tensor of torch\.int64\. Use .*float"
-    ):
+    with pytest.raises(ParameterError, match=r"must be floating point; got a tensor of torch\.int64\. Use .*float"):
         row.make(**{name: torch.ones(2, dtype=torch.int64) for name in row.parameters})
 
 

@@ -169,14 +169,10 @@ def test_truncated_npy_is_refused(tmp_path, keep):
         read_array(tmp_path / "a.npy")
 
 
-@pytest.mark.parametrize(
-    "shape", ["(1099511627776, 8)", "(9223372036854775807, 9223372036854775807)", "(-1, 2)"]
-)
+@pytest.mark.parametrize("shape", ["(1099511627776, 8)", "(9223372036854775807, 9223372036854775807)", "(-1, 2)"])
 def test_a_header_that_claims_too_much_is_refused(tmp_path, shape):
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
-    (tmp_path / "a.npy").write_bytes(
-        b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
-    )
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64))
     with pytest.raises(DataError, match=r"a\.npy: not a readable"):
         read_array(tmp_path / "a.npy")
 

@@ -18,14 +18,14 @@ from reparam.errors import DataError
 
 def test_no_rows_are_no_data():
     check_not_empty(1, "t.csv")
-    with pytest.raises(DataError, match="t.csv: no rows"):
+    with pytest.raises(DataError, match=r"t\.csv: no rows"):
         check_not_empty(0, "t.csv")
 
 
 @pytest.mark.parametrize(("num_rows", "said"), [(1, "1 row;"), (9, "only 9 rows")])
 def test_too_few_rows_to_learn_from(num_rows, said):
     examples = examples_from_array(np.arange(2.0 * num_rows).reshape(num_rows, 2))
-    with pytest.raises(DataError, match=f"t.csv: {said}.*at least {MIN_ROWS}"):
+    with pytest.raises(DataError, match=rf"t\.csv: {said}.*at least {MIN_ROWS}"):
         check_trainable(examples, "t.csv")
 
 
@@ -60,9 +60,7 @@ def test_the_first_bad_pixel_is_named():
 
 def test_all_constant_columns_are_named():
     values = np.array([[1.0, 2.0, 3.0], [1.0, 5.0, 3.0]])
-    with pytest.raises(
-        DataError, match="array: columns 'a', 'c' have the same value in every row; leave them out"
-    ):
+    with pytest.raises(DataError, match="array: columns 'a', 'c' have the same value in every row; leave them out"):
         check_constant(values, ["a", "b", "c"], "array")
 
 

@@ -120,9 +120,7 @@ def _transparent(*key):
         (2, 16, 2, struct.pack(">6H", 256, 512, 768, 1024, 1024, 1024), (256, 512, 768), [255, 4]),
     ],
 )
-def test_a_transparent_grey_or_colour_of_any_depth_is_white(
-    tmp_path, width, depth, color_type, row, key, expected
-):
+def test_a_transparent_grey_or_colour_of_any_depth_is_white(tmp_path, width, depth, color_type, row, key, expected):
     header, pixels = _read(_png(tmp_path / "a.png", width, depth, color_type, row, extra=_transparent(*key)))
     assert "with transparency, shown on white" in header.traits
     assert _row(pixels) == [expected] * (3 if header.color else 1)

@@ -76,9 +76,7 @@ def test_notes_tell_what_was_changed(tmp_path):
 def test_what_pillow_warns_of_is_noted(tmp_path):
     _fill(tmp_path)
     _grey(0).save(tmp_path / "odd.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")
-    assert any(
-        note.startswith("Pillow warns of odd.jpg: Corrupt EXIF") for note in read_images(tmp_path).notes
-    )
+    assert any(note.startswith("Pillow warns of odd.jpg: Corrupt EXIF") for note in read_images(tmp_path).notes)
 
 
 def test_folders_one_level_down_are_labels(tmp_path):
@@ -181,7 +179,7 @@ def test_a_folder_whose_images_are_all_bad_is_refused_even_when_bad_ones_are_ski
     _fill(tmp_path, count=3)
     for index in range(3):
         _truncate(tmp_path / f"{index:02d}.png")
-    with pytest.raises(DataError, match="found none that can be read .* left out as bad"):
+    with pytest.raises(DataError, match=r"found none that can be read .* left out as bad"):
         read_images(tmp_path, skip_bad=True)
 
 
@@ -212,9 +210,7 @@ def test_sizes_are_height_by_width():
     assert parse_size("1X2") == (1, 2)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "48", "48x", "x64", "48 x 64", "-1x2", "1.5x2", "48x64x3", "٤x٤", "9" * 5000]
-)
+@pytest.mark.parametrize("text", ["", "48", "48x", "x64", "48 x 64", "-1x2", "1.5x2", "48x64x3", "٤x٤", "9" * 5000])
 def test_what_is_no_size_is_refused_with_an_example(text):
     with pytest.raises(UsageError, match="expected an image size HEIGHTxWIDTH such as 48x64, got"):
         parse_size(text)

@@ -77,9 +77,7 @@ def test_a_file_where_a_folder_is_needed_is_named(tmp_path):
         pytest.fail("the block must not begin")
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere"
-)
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere")
 def test_a_folder_that_may_not_be_written_is_told(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputOutputError, match="Permission denied"), new_path(tmp_path / "out"):

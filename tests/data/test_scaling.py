@@ -56,9 +56,7 @@ def test_real_images_are_scaled_by_channel():
 def test_the_resolution_is_the_smallest_gap_in_model_units():
     values = np.array([[0.0, 1.0], [3.0, 1.25], [10.0, 4.0], [10.0, 4.0]])
     scaling = Scaling.fit(values, table("a", "b"))
-    np.testing.assert_allclose(
-        scaling.resolution, [3 / values[:, 0].std(), 0.25 / values[:, 1].std()], rtol=1e-12
-    )
+    np.testing.assert_allclose(scaling.resolution, [3 / values[:, 0].std(), 0.25 / values[:, 1].std()], rtol=1e-12)
 
 
 def test_rounding_is_no_resolution():

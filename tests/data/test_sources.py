@@ -123,9 +123,7 @@ def test_a_folder_with_nothing_usable_lists_what_it_holds(tmp_path):
     (tmp_path / "sub").mkdir()
     for name in ("a.md", "b.gif", "sub/c.gif", "README", ".hidden"):
         (tmp_path / name).write_text("x")
-    with pytest.raises(
-        DataError, match=r"found 2 \.gif, 1 \(none\), 1 \.md\. Accepted are: a folder of images"
-    ):
+    with pytest.raises(DataError, match=r"found 2 \.gif, 1 \(none\), 1 \.md\. Accepted are: a folder of images"):
         read(tmp_path)
 
 
@@ -173,9 +171,7 @@ def test_options_for_other_kinds_in_memory_are_refused():
 
 @pytest.mark.parametrize("source", [None, 3, [[1.0]], {"x": 1}, iter([])])
 def test_other_objects_are_refused(source):
-    with pytest.raises(
-        UsageError, match="expected 'digits', a path, a numpy array, a tensor or a data frame, got"
-    ):
+    with pytest.raises(UsageError, match="expected 'digits', a path, a numpy array, a tensor or a data frame, got"):
         read(source)
 
 
@@ -218,7 +214,5 @@ def test_importing_data_loads_no_reader():
     code = f"import sys, reparam.data; print([name for name in '{heavy}'.split() if name in sys.modules])"
     source = str(Path(__file__).parents[2] / "src")
     environment = os.environ | {"PYTHONPATH": source}
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert found.stdout.strip() == "[]"

@@ -80,9 +80,7 @@ def test_notes_of_parts_are_kept(tmp_path):
 
 
 def test_parquet_reads_only_the_columns_kept(tmp_path):
-    path = parquet(
-        tmp_path, **{"a.b": BASE, "nested": [[1, 2]] * N, "a": BASE[::-1], "ok": [True, False] * 6}
-    )
+    path = parquet(tmp_path, **{"a.b": BASE, "nested": [[1, 2]] * N, "a": BASE[::-1], "ok": [True, False] * 6})
     examples = read_table(path, columns=["a.b", "a", "ok"])
     np.testing.assert_array_equal(examples.values[:2], [[0, 11, 1], [1, 10, 0]])
 
@@ -134,9 +132,7 @@ def test_a_text_column_may_become_the_label_or_be_left_out(tmp_path):
     message = str(caught.value)
     assert "column 'colour', row 1 (line 2): expected a number, found the text 'red' (12 of 12" in message
     assert "Also not numeric throughout: 'size'" in message
-    assert (
-        'make it the label with label = "colour"; or leave columns out with columns = ["a", "b"]' in message
-    )
+    assert 'make it the label with label = "colour"; or leave columns out with columns = ["a", "b"]' in message
     assert len(read_table(path, columns=["a", "b"], label="colour")) == N
 
 
@@ -237,9 +233,7 @@ def test_other_files_and_folders_are_refused(tmp_path):
 def test_truncated_parquet_is_refused(tmp_path, keep):
     path = parquet(tmp_path, a=BASE, b=BASE)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(
-        DataError, match=r"t\.parquet: not a readable parquet file \(damaged or truncated\?\)"
-    ):
+    with pytest.raises(DataError, match=r"t\.parquet: not a readable parquet file \(damaged or truncated\?\)"):
         read_table(path)
 
 
@@ -259,9 +253,7 @@ def test_damaged_parquet_is_refused_or_harmless(tmp_path):
 
 def test_parquet_checksums_are_verified_where_there_are_any(tmp_path):
     table = pa.table({"a": np.random.default_rng(0).normal(size=200)})
-    pq.write_table(
-        table, tmp_path / "t.parquet", write_page_checksum=True, compression="none", use_dictionary=False
-    )
+    pq.write_table(table, tmp_path / "t.parquet", write_page_checksum=True, compression="none", use_dictionary=False)
     content = bytearray((tmp_path / "t.parquet").read_bytes())
     content[900] ^= 1
     (tmp_path / "t.parquet").write_bytes(content)

@@ -17,9 +17,7 @@ def test_float32_logits_keep_their_digits(logit):
     for value in (0.0, 1.0):
         log_prob = Bernoulli(logits=logits).log_prob(torch.tensor(value))
         signed = logit if value == 1 else -logit
-        exact = (
-            signed - math.log1p(math.exp(signed)) if signed < 0 else -math.log1p(math.exp(-min(signed, 700)))
-        )
+        exact = signed - math.log1p(math.exp(signed)) if signed < 0 else -math.log1p(math.exp(-min(signed, 700)))
         assert log_prob.item() == pytest.approx(exact, rel=1e-5, abs=1e-44)
         (gradient,) = torch.autograd.grad(log_prob, logits)
         assert gradient.isfinite()
@@ -43,9 +41,7 @@ def test_the_impossible_outcome_leaves_no_nan_in_the_gradient():
 
 def test_agrees_with_torch():
     logits, value = torch.linspace(-5, 5, 11), torch.tensor([0.0, 1.0])[:, None]
-    torch.testing.assert_close(
-        Bernoulli(logits=logits).log_prob(value), td.Bernoulli(logits=logits).log_prob(value)
-    )
+    torch.testing.assert_close(Bernoulli(logits=logits).log_prob(value), td.Bernoulli(logits=logits).log_prob(value))
     torch.testing.assert_close(
         Bernoulli(logits.sigmoid()).log_prob(value), td.Bernoulli(logits.sigmoid()).log_prob(value)
     )
@@ -56,18 +52,14 @@ def test_agrees_with_torch():
 
 
 def test_integer_values_are_accepted():
-    assert Bernoulli(logits=torch.zeros(2)).log_prob(torch.tensor([0, 1])).tolist() == pytest.approx(
-        [-math.log(2)] * 2
-    )
+    assert Bernoulli(logits=torch.zeros(2)).log_prob(torch.tensor([0, 1])).tolist() == pytest.approx([-math.log(2)] * 2)
 
 
 def test_kl_enumeration_and_expand_still_work():
     law = Bernoulli(logits=torch.tensor([0.5, -1.0]))
     reference = td.Bernoulli(logits=torch.tensor([0.5, -1.0]))
     other = Bernoulli(torch.tensor([0.2, 0.9]))
-    torch.testing.assert_close(
-        td.kl_divergence(law, other), td.kl_divergence(reference, td.Bernoulli(other.probs))
-    )
+    torch.testing.assert_close(td.kl_divergence(law, other), td.kl_divergence(reference, td.Bernoulli(other.probs)))
     assert torch.equal(law.enumerate_support(), reference.enumerate_support())
     for made in (law, other):
         made.probs, made.logits  # noqa: B018 - both cached: expand must still know which one was given

@@ -56,9 +56,7 @@ def test_finite_in_float32_wherever_the_law_lies(loc, scale, levels):
     log_prob.sum().backward()  # one law a value, so that each gradient shows
     assert loc.grad.isfinite().all()
     assert scale.grad.isfinite().all()
-    precise = DiscretizedLogistic(loc.detach().double(), scale.detach().double(), levels).log_prob(
-        grid(levels)
-    )
+    precise = DiscretizedLogistic(loc.detach().double(), scale.detach().double(), levels).log_prob(grid(levels))
     torch.testing.assert_close(log_prob.double(), precise, rtol=1e-3 if scale[0] < 1e-4 else 1e-4, atol=1e-4)
 
 
@@ -102,9 +100,7 @@ def test_bad_levels_are_refused(levels):
 
 
 def test_a_dtype_too_coarse_is_refused():
-    with pytest.raises(
-        ParameterError, match=r"256 levels cannot be told apart in torch\.bfloat16.*\.float\(\)"
-    ):
+    with pytest.raises(ParameterError, match=r"256 levels cannot be told apart in torch\.bfloat16.*\.float\(\)"):
         DiscretizedLogistic(torch.tensor(0.5, dtype=torch.bfloat16), 0.1, 256)
     law = DiscretizedLogistic(torch.tensor(0.5, dtype=torch.float16), 0.1, 256)
     values = grid(256, torch.float16)

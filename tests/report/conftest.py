@@ -98,14 +98,10 @@ def training_records(steps=12600, validation=True):
         rate = 8.5 * (1 - np.exp(-step / 500))
         train = {"distortion_nats": fit + rng.normal() * 0.5, "rate_nats": rate + rng.normal() * 0.1}
         extra = {"beta": min(1.0, step / 2000), "learning_rate": 0.001}
-        records.append(
-            {"step": step, "epoch": 1 + step // 126, "split": "train", **with_bound(train), **extra}
-        )
+        records.append({"step": step, "epoch": 1 + step // 126, "split": "train", **with_bound(train), **extra})
         if validation and step % 600 == 0:
             kept = {"distortion_nats": fit + 0.8 + (step / 9000) ** 2, "rate_nats": rate}
-            records.append(
-                {"step": step, "epoch": 1 + step // 126, "split": "validation", **with_bound(kept)}
-            )
+            records.append({"step": step, "epoch": 1 + step // 126, "split": "validation", **with_bound(kept)})
     return records
 
 
@@ -193,10 +189,7 @@ def make_table_run(path):
     rng = np.random.default_rng(3)
 
     def rows(count, spread):
-        factors = (
-            rng.normal(size=(count, 3)) @ rng.normal(size=(3, 12)) * 0.7
-            + rng.normal(size=(count, 12)) * spread
-        )
+        factors = rng.normal(size=(count, 3)) @ rng.normal(size=(3, 12)) * 0.7 + rng.normal(size=(count, 12)) * spread
         scale = np.array([12, 9000, 9, 14, 1.1, 1.5, 8, 300, 20000, 5000, 0.0004, 0])
         table = np.array([44, 38000, 171, 74, 1, 4, 12, 900, 30000, 4000, 0.001, 7]) + factors * scale
         table[:, 6] = np.exp(table[:, 6] / 12)

@@ -25,9 +25,7 @@ def check_continuous(draws: ArrayLike, cdf) -> None:
     edge = 100 / count
     for name, depth in (("lower tail", levels), ("upper tail", 1 - levels)):
         p_values[name] = stats.binomtest(int((depth < edge).sum()), count, edge).pvalue
-        p_values[name + " extreme"] = 2 * min(
-            stats.expon.cdf(count * depth.min()), stats.expon.sf(count * depth.min())
-        )
+        p_values[name + " extreme"] = 2 * min(stats.expon.cdf(count * depth.min()), stats.expon.sf(count * depth.min()))
     # The tests share the rate of one assertion.
     assert min(p_values.values()) > FALSE_ALARM / len(p_values), f"draws do not follow the law: {p_values}"
 
@@ -36,9 +34,7 @@ def check_discrete(indices: ArrayLike, probabilities: ArrayLike) -> None:
     """Independent draws of ``0 .. k-1`` have these probabilities: chi², cells expected below 5 joined."""
     probabilities = np.asarray(probabilities, dtype=np.float64)
     counts = np.bincount(np.asarray(indices).ravel().astype(np.int64), minlength=len(probabilities))
-    assert len(counts) == len(probabilities), (
-        f"a draw of {len(counts) - 1} where {len(probabilities) - 1} is the last"
-    )
+    assert len(counts) == len(probabilities), f"a draw of {len(counts) - 1} where {len(probabilities) - 1} is the last"
     assert abs(probabilities.sum() - 1) < 1e-5, f"probabilities sum to {probabilities.sum()}"
     expected = counts.sum() * probabilities / probabilities.sum()
     rare = expected < 5

@@ -71,17 +71,14 @@ def _to_numpy(array: Any, where: str) -> np.ndarray[Any, Any]:
             array = array.detach().cpu().numpy()
         except (TypeError, RuntimeError) as error:
             raise DataError(
-                f"{where}: a tensor of type {array.dtype} cannot become a numpy array; "
-                "pass x.float() or x.to_dense()"
+                f"{where}: a tensor of type {array.dtype} cannot become a numpy array; pass x.float() or x.to_dense()"
             ) from error
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         count = int(np.ma.getmaskarray(array).sum())
         raise DataError(f"{where}: {count} values are masked; fill them in or remove their rows")
     values = np.asarray(array)
     if values.dtype.kind not in "biuf":
-        raise DataError(
-            f"{where}: expected numbers or booleans, got type {values.dtype}; convert it, e.g. to float64"
-        )
+        raise DataError(f"{where}: expected numbers or booleans, got type {values.dtype}; convert it, e.g. to float64")
     if values.ndim not in (2, 3, 4):
         raise DataError(
             f"{where}: expected [rows, columns], [rows, height, width] or [rows, channels, height, width], "
@@ -184,9 +181,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
         if unpacked > MAX_UNPACKED_BYTES:
-            raise DataError(
-                f"{path}: unpacks to {unpacked} bytes, more than the limit of {MAX_UNPACKED_BYTES}"
-            )
+            raise DataError(f"{path}: unpacks to {unpacked} bytes, more than the limit of {MAX_UNPACKED_BYTES}")
         with np.load(path) as archive:
             return {key: archive[key] for key in archive.files}
     except DataError:
@@ -224,13 +219,10 @@ def _from_train_and_test(arrays: dict[str, np.ndarray[Any, Any]], where: str) ->
     if "y_train" not in arrays:
         return examples
     labels = [
-        as_labels(arrays[f"y_{part}"], len(arrays[f"x_{part}"]), f"{where}: y_{part}")
-        for part in ("train", "test")
+        as_labels(arrays[f"y_{part}"], len(arrays[f"x_{part}"]), f"{where}: y_{part}") for part in ("train", "test")
     ]
     if labels[0].dtype.kind != labels[1].dtype.kind:
-        raise DataError(
-            f"{where}: y_train and y_test must be of one type, got {labels[0].dtype} and {labels[1].dtype}"
-        )
+        raise DataError(f"{where}: y_train and y_test must be of one type, got {labels[0].dtype} and {labels[1].dtype}")
     return _with_labels(examples, np.concatenate(labels), "y", where)
 
 

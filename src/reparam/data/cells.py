@@ -12,9 +12,7 @@ from reparam.errors import DataError
 
 __all__ = ["Problem", "labels", "numbers"]
 
-_MISSING = pa.array(
-    ["", "?", "-", ".", "na", "n/a", "#n/a", "nan", "-nan", "+nan", "null", "none", "nil", "missing"]
-)
+_MISSING = pa.array(["", "?", "-", ".", "na", "n/a", "#n/a", "nan", "-nan", "+nan", "null", "none", "nil", "missing"])
 _INFINITE = pa.array([sign + word for sign in ("", "+", "-") for word in ("inf", "infinity")])
 _TRUTH = pa.array(["true", "false"])
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -65,11 +63,7 @@ def numbers(column: pa.ChunkedArray) -> np.ndarray[Any, Any] | Problem:
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         return Problem("type", 0, len(column), str(kind))
     values = _to_numpy(column)
-    return (
-        _first(_mask(column.is_null()) | np.isnan(values), "missing", column)
-        or _infinite(values, column)
-        or values
-    )
+    return _first(_mask(column.is_null()) | np.isnan(values), "missing", column) or _infinite(values, column) or values
 
 
 def labels(column: pa.ChunkedArray, where: str) -> np.ndarray[Any, Any]:
@@ -130,11 +124,7 @@ def _from_text(column: pa.ChunkedArray) -> np.ndarray[Any, Any] | Problem:
     text = ~(missing | infinite | number)
     if values is not None:
         infinite |= np.isinf(values)
-    problem = (
-        _first(text, "text", column)
-        or _first(missing, "missing", column)
-        or _first(infinite, "infinite", column)
-    )
+    problem = _first(text, "text", column) or _first(missing, "missing", column) or _first(infinite, "infinite", column)
     if problem is None:
         raise AssertionError(f"a column of numbers that Arrow does not read: {column}")
     return problem

@@ -53,9 +53,7 @@ def read_delimited(path: str | Path) -> Part:
         return first_line + _lines_before(body, row)
 
     table = _parse(body, names, delimiter, str(path), line_of)
-    notes = (
-        () if delimiter == natural else (f"{path.name}: fields are separated by {_DELIMITERS[delimiter]}",)
-    )
+    notes = () if delimiter == natural else (f"{path.name}: fields are separated by {_DELIMITERS[delimiter]}",)
     position = {name: index for index, name in enumerate(names)}
     return Part(
         where=str(path),
@@ -74,9 +72,7 @@ def _utf8(data: bytes, where: str) -> bytes:
     nul = data.find(b"\0")
     if nul >= 0:
         line = data.count(b"\n", 0, nul) + 1
-        raise DataError(
-            f"{where}, line {line}: a NUL byte: not a text file, or a damaged one; save it as UTF-8 text"
-        )
+        raise DataError(f"{where}, line {line}: a NUL byte: not a text file, or a damaged one; save it as UTF-8 text")
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -103,9 +99,7 @@ def _delimiter(header: str, natural: str) -> str:
 
 def _names(header: str, delimiter: str, where: str) -> tuple[str, ...]:
     try:
-        (fields,) = csv.reader(
-            [re.sub(r"\r\n|\r|\n", " ", header)], delimiter=delimiter, skipinitialspace=True
-        )
+        (fields,) = csv.reader([re.sub(r"\r\n|\r|\n", " ", header)], delimiter=delimiter, skipinitialspace=True)
     except csv.Error as error:
         raise DataError(f"{where}: the line of column names cannot be read: {error}") from error
     names = tuple(field.strip() for field in fields)
@@ -123,9 +117,7 @@ def _joined(fields: Sequence[str], delimiter: str) -> str:
     return delimiter.join([*fields[:4], *(["..."] if len(fields) > 4 else [])])
 
 
-def _parse(
-    body: bytes, names: tuple[str, ...], delimiter: str, where: str, line_of: Callable[[int], int]
-) -> pa.Table:
+def _parse(body: bytes, names: tuple[str, ...], delimiter: str, where: str, line_of: Callable[[int], int]) -> pa.Table:
     ragged: list[pa.csv.InvalidRow] = []
 
     def refuse(row: pa.csv.InvalidRow) -> str:
@@ -165,9 +157,7 @@ def _check_last_quote(table: pa.Table, body: bytes, where: str, line_of: Callabl
         return
     last = table.column(table.num_columns - 1)[-1].as_py().replace('"', '""')
     if body.endswith(b'"' + last.encode()):
-        raise DataError(
-            f'{where}, line {line_of(table.num_rows - 1)}: a quote (") is opened and never closed'
-        )
+        raise DataError(f'{where}, line {line_of(table.num_rows - 1)}: a quote (") is opened and never closed')
 
 
 def _shortened(text: str) -> str:

@@ -77,9 +77,7 @@ def _read(file: BinaryIO, where: str) -> np.ndarray[Any, Any]:
     shape = struct.unpack(f">{num_dims}I", sizes)
     expected = math.prod(shape) * dtype.itemsize
     if expected > _MAX_BYTES:
-        raise DataError(
-            f"{where}: the header claims shape {shape}, {expected} bytes; the limit is {_MAX_BYTES}"
-        )
+        raise DataError(f"{where}: the header claims shape {shape}, {expected} bytes; the limit is {_MAX_BYTES}")
     content = file.read(expected + 1)
     if len(content) != expected:
         found = f"only {len(content)}" if len(content) < expected else "more"
@@ -162,9 +160,7 @@ def read_idx_folder(folder: str | Path) -> Examples:
     files = _find(folder)
     missing = [name for part, name in _PARTS.items() if part not in files]
     if missing:
-        raise DataError(
-            f"{folder}: missing {', '.join(missing)} (plain or .gz); all four files of the set are needed"
-        )
+        raise DataError(f"{folder}: missing {', '.join(missing)} (plain or .gz); all four files of the set are needed")
     arrays = {part: read_idx(path) for part, path in files.items()}
     images = [arrays["train images"], arrays["test images"]]
     if images[0].shape[1:] != images[1].shape[1:] or images[0].dtype != images[1].dtype:

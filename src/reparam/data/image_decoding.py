@@ -132,9 +132,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImage(f"has too many pixels, at most {MAX_PIXELS} are allowed ({error})") from error
     except _DECODER_ERRORS as error:
-        reason = (
-            (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-        )
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
         raise BadImage(f"cannot be read: {reason}") from error
 
 
@@ -168,11 +166,7 @@ def _has_color(image: Image.Image) -> bool:
         entries = np.frombuffer(bytes(data), np.uint8)
         entries = entries[: len(entries) // len(raw_mode) * len(raw_mode)].reshape(-1, len(raw_mode))
         return bool((entries[:, :1] != entries[:, 1:3]).any())
-    return not (
-        image.mode in ("1", "L", "LA", "La")
-        or image.mode.startswith("I")
-        or _raw_mode(image).startswith("LA")
-    )
+    return not (image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I") or _raw_mode(image).startswith("LA"))
 
 
 def _traits(image: Image.Image, orientation: int) -> Iterator[str]:

@@ -59,9 +59,7 @@ def common_size(root: Path, files: Sequence[ImageFile], headers: Sequence[Header
     if len(ranked) == 1:
         return headers[0].size
     first = {header.size: file.name for file, header in reversed(list(zip(files, headers, strict=True)))}
-    rows = [
-        (f"{height}x{width}", count, first[height, width]) for (height, width), count in ranked[:_MAX_LISTED]
-    ]
+    rows = [(f"{height}x{width}", count, first[height, width]) for (height, width), count in ranked[:_MAX_LISTED]]
     lines = [f"  {size:>11}  {count:>7} images, first {name}" for size, count, name in rows]
     more = [f"  and {len(ranked) - _MAX_LISTED} more sizes"] if len(ranked) > _MAX_LISTED else []
     headline = f"images in {root} have {len(ranked)} different sizes (height x width); one is needed:"

@@ -191,12 +191,8 @@ def _folder_labels(names: Sequence[str]) -> np.ndarray[Any, Any] | None:
 def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
     whole = len(size) == 2 and all(isinstance(length, int | np.integer) and length >= 1 for length in size)
     if not whole:
-        raise UsageError(
-            f"expected an image size of two whole numbers (height, width), at least 1, got {size!r}"
-        )
+        raise UsageError(f"expected an image size of two whole numbers (height, width), at least 1, got {size!r}")
     height, width = (int(length) for length in size)
     if height * width > MAX_PIXELS:
-        raise UsageError(
-            f"image size {height}x{width} has more than {MAX_PIXELS} pixels; choose a smaller one"
-        )
+        raise UsageError(f"image size {height}x{width} has more than {MAX_PIXELS} pixels; choose a smaller one")
     return height, width

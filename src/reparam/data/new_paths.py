@@ -57,6 +57,4 @@ def _refuse_existing(target: Path) -> None:
         raise InputOutputError(f"{target} exists; nothing was overwritten; choose another --out")
     existing = next(parent for parent in target.absolute().parents if parent.exists())
     if not existing.is_dir():
-        raise InputOutputError(
-            f"{target} cannot be written: {existing} is a file, not a folder; choose another --out"
-        )
+        raise InputOutputError(f"{target} cannot be written: {existing} is a file, not a folder; choose another --out")

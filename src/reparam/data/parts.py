@@ -50,6 +50,4 @@ def check_names(names: Sequence[str], where: str) -> None:
     """
     twice = [f"'{name}'" for name, count in Counter(names).items() if name and count > 1]
     if twice:
-        raise DataError(
-            f"{where}: more than one column has the name {', '.join(twice)}; give each column its own name"
-        )
+        raise DataError(f"{where}: more than one column has the name {', '.join(twice)}; give each column its own name")

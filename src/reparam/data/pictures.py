@@ -114,9 +114,7 @@ def check_finite(values: Array) -> None:
     wrong = ~np.isfinite(values)
     if wrong.any():
         first = tuple(int(index) for index in np.argwhere(wrong)[0])
-        raise DataError(
-            f"expected finite values, {int(wrong.sum())} are not, the first at {first}: {values[first]}"
-        )
+        raise DataError(f"expected finite values, {int(wrong.sum())} are not, the first at {first}: {values[first]}")
 
 
 def check_pictures(values: Array) -> None:
@@ -127,6 +125,4 @@ def check_pictures(values: Array) -> None:
     """
     if values.ndim != 4 or values.dtype != np.uint8 or values.shape[1] not in (1, 3) or len(values) == 0:
         wanted = "uint8 images [num_images, channels, height, width] with 1 or 3 channels, at least one"
-        raise UsageError(
-            f"expected {wanted}, got {values.dtype} {list(values.shape)}; write other channels as .npy"
-        )
+        raise UsageError(f"expected {wanted}, got {values.dtype} {list(values.shape)}; write other channels as .npy")

@@ -53,9 +53,7 @@ class Scaling:
             UsageError: values of another shape.
         """
         if values_train.shape[1:] != schema.shape or not len(values_train):
-            raise UsageError(
-                f"expected training rows of shape {schema.shape}, at least one, got {values_train.shape=}"
-            )
+            raise UsageError(f"expected training rows of shape {schema.shape}, at least one, got {values_train.shape=}")
         if schema.levels is not None:
             return cls(offset=(0.0,), scale=(schema.levels - 1.0,), resolution=(1 / (schema.levels - 1),))
         fitted = [
@@ -117,9 +115,7 @@ class Scaling:
 
     def _parameters(self, values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         if values.ndim < 2 or len(self.offset) not in (1, values.shape[1]):
-            raise UsageError(
-                f"expected rows with {len(self.offset)} columns or channels, got {values.shape=}"
-            )
+            raise UsageError(f"expected rows with {len(self.offset)} columns or channels, got {values.shape=}")
         shape = (-1,) + (1,) * (values.ndim - 2)
         return np.reshape(self.offset, shape), np.reshape(self.scale, shape)
 

@@ -105,9 +105,7 @@ def _kind(source: Any) -> str:
         return "table"
     if hasattr(source, "__array__") and hasattr(source, "dtype"):
         return "array"
-    raise UsageError(
-        f"expected 'digits', a path, a numpy array, a tensor or a data frame, got {type(source).__name__}"
-    )
+    raise UsageError(f"expected 'digits', a path, a numpy array, a tensor or a data frame, got {type(source).__name__}")
 
 
 def _does_not_exist(path: Path) -> str:
@@ -127,9 +125,7 @@ def _kind_of_file(path: Path) -> str:
     if suffix in _ARRAYS:
         return "array file"
     if suffix in _IMAGES:
-        raise DataError(
-            f"{path}: one image is not enough to learn from; give the folder that holds the images"
-        )
+        raise DataError(f"{path}: one image is not enough to learn from; give the folder that holds the images")
     if is_idx_file(path):
         return "IDX file"
     raise DataError(f"{path}: cannot tell what kind of data this is. Accepted are: {_ACCEPTED}")
@@ -165,8 +161,7 @@ def _kind_of_folder(folder: Path) -> str:
 
 def _counts(suffixes: dict[str, int]) -> str:
     return ", ".join(
-        f"{count} {suffix}"
-        for suffix, count in sorted(suffixes.items(), key=lambda pair: (-pair[1], pair[0]))
+        f"{count} {suffix}" for suffix, count in sorted(suffixes.items(), key=lambda pair: (-pair[1], pair[0]))
     )
 
 

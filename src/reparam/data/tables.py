@@ -27,9 +27,7 @@ MAX_CELLS = 2**30
 """Most cells (rows times kept columns) that are read from parquet: 8 GiB as ``float64``."""
 
 
-def read_table(
-    path: str | Path, *, columns: Sequence[str] | None = None, label: str | None = None
-) -> Examples:
+def read_table(path: str | Path, *, columns: Sequence[str] | None = None, label: str | None = None) -> Examples:
     """Examples from a table file, or a folder of parts of one type with the same columns, in order of name.
 
     Args:
@@ -62,8 +60,7 @@ def read_table(
     suffixes = {file.suffix.lower() for file in files}
     if len(suffixes) > 1 or not suffixes <= set(TABLE_SUFFIXES):
         raise DataError(
-            f"{path}: expected parts of one type of {', '.join(TABLE_SUFFIXES)}, "
-            f"found {', '.join(sorted(suffixes))}"
+            f"{path}: expected parts of one type of {', '.join(TABLE_SUFFIXES)}, found {', '.join(sorted(suffixes))}"
         )
     if not files:
         raise DataError(f"{path}: no {', '.join(TABLE_SUFFIXES)} file in this folder")
@@ -79,15 +76,11 @@ def table_files(folder: str | Path) -> list[Path]:
     """
     files = sorted(Path(folder).iterdir(), key=lambda file: file.name)
     return [
-        file
-        for file in files
-        if file.suffix.lower() in TABLE_SUFFIXES and file.name[0] not in "._" and file.is_file()
+        file for file in files if file.suffix.lower() in TABLE_SUFFIXES and file.name[0] not in "._" and file.is_file()
     ]
 
 
-def examples_from_table(
-    table: Any, *, columns: Sequence[str] | None = None, label: str | None = None
-) -> Examples:
+def examples_from_table(table: Any, *, columns: Sequence[str] | None = None, label: str | None = None) -> Examples:
     """Examples from a pyarrow table, a pandas data frame (without its index), or anything with Arrow's stream
     interface, such as a polars data frame.
 
@@ -143,18 +136,14 @@ def _open_parquet(path: Path) -> Part:
         except (pa.ArrowException, OSError) as error:
             raise _damaged(path, error, f", column '{name}'") from error
         if table.num_rows != file.metadata.num_rows:
-            raise DataError(
-                f"{path}, column '{name}': expected {file.metadata.num_rows} rows, found {table.num_rows}"
-            )
+            raise DataError(f"{path}, column '{name}': expected {file.metadata.num_rows} rows, found {table.num_rows}")
         return table.column(0)
 
     return Part(str(path), names, file.metadata.num_rows, column)
 
 
 def _damaged(path: Path, error: BaseException, place: str = "") -> DataError:
-    return DataError(
-        f"{path}{place}: not a readable parquet file (damaged or truncated?): {str(error)[:200]}"
-    )
+    return DataError(f"{path}{place}: not a readable parquet file (damaged or truncated?): {str(error)[:200]}")
 
 
 def _examples(parts: list[Part], where: str, columns: Sequence[str] | None, label: str | None) -> Examples:

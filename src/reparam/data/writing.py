@@ -81,9 +81,7 @@ def write_examples(
         columns = _table_columns(values, schema, extra or {})
         return [write_columns(target, columns)]
     if extra:
-        raise UsageError(
-            f"expected no extra columns for images, got {', '.join(extra)}; name the files by names"
-        )
+        raise UsageError(f"expected no extra columns for images, got {', '.join(extra)}; name the files by names")
     suffix = _suffix(target, ("", *IMAGE_SUFFIXES))
     if suffix == "":
         return _write_folder(target, to_uint8(values, schema), names)
@@ -122,9 +120,7 @@ def write_columns(path: str | os.PathLike[str], columns: Mapping[str, Array]) ->
     if suffix == ".npy":
         words = [name for name, column in checked.items() if column.dtype.kind == "U"]
         if words:
-            raise UsageError(
-                f"column {words[0]!r} holds text, which {target.name} cannot; choose .csv or .parquet"
-            )
+            raise UsageError(f"column {words[0]!r} holds text, which {target.name} cannot; choose .csv or .parquet")
         matrix = np.column_stack(list(checked.values()))
         with new_path(target) as temporary:
             np.save(temporary, matrix)
@@ -162,29 +158,18 @@ def _file_names(names: Sequence[str], count: int) -> list[str]:
         path = Path(name)
         if path.is_absolute() or path.drive or ".." in path.parts or not path.name or "\0" in name:
             raise UsageError(f"expected names of files inside of the new folder, got {name!r}")
-    stems = [
-        name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in EXTENSIONS else name for name in names
-    ]
+    stems = [name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in EXTENSIONS else name for name in names]
     counts = Counter(stem.casefold() for stem in stems)
-    files = [
-        f"{stem if counts[stem.casefold()] == 1 else name}.png"
-        for stem, name in zip(stems, names, strict=True)
-    ]
+    files = [f"{stem if counts[stem.casefold()] == 1 else name}.png" for stem, name in zip(stems, names, strict=True)]
     repeated = [file for file, times in Counter(file.casefold() for file in files).items() if times > 1]
     if repeated:
-        raise UsageError(
-            f"expected names that differ, but {len(repeated)} occur again, the first is {repeated[0]!r}"
-        )
+        raise UsageError(f"expected names that differ, but {len(repeated)} occur again, the first is {repeated[0]!r}")
     return files
 
 
 def _table_columns(values: Array, schema: Schema, extra: Mapping[str, Array]) -> dict[str, Array]:
     own = [column.name for column in schema.columns] or [f"column{index}" for index in range(schema.shape[0])]
-    numbers = (
-        values.astype(np.float64)
-        if schema.levels is None
-        else to_levels(values, schema.levels).astype(np.int64)
-    )
+    numbers = values.astype(np.float64) if schema.levels is None else to_levels(values, schema.levels).astype(np.int64)
     twice = [name for name, times in Counter([*extra, *own]).items() if times > 1]
     if twice:
         raise UsageError(f"expected columns of different names, but two are called {twice[0]!r}")
@@ -195,9 +180,7 @@ def _suffix(target: Path, known: Sequence[str]) -> str:
     suffix = target.suffix.lower()
     if suffix not in known:
         choices = ", ".join(ending or "no ending (a folder of PNG files)" for ending in known)
-        raise UsageError(
-            f"cannot write {target}: expected a name ending in one of {choices}; got {suffix or 'none'}"
-        )
+        raise UsageError(f"cannot write {target}: expected a name ending in one of {choices}; got {suffix or 'none'}")
     return suffix
 
 

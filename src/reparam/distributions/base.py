@@ -26,9 +26,7 @@ class Law(td.Distribution, ABC):
     """A torch distribution whose draws take a generator."""
 
     @abstractmethod
-    def sample(
-        self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """Draws without gradient, shape ``[*sample_shape, *batch_shape, *event_shape]``.
 
         Args:
@@ -90,9 +88,7 @@ class Pathwise(Law):
     def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
         """Ask ``source`` for noise of shape ``[*sample_shape, *noise_shape]`` of the kind this law needs."""
 
-    def noise(
-        self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def noise(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """The randomness alone: depends on shapes, dtype and device, never on the parameters' values.
 
         Returns:
@@ -137,9 +133,7 @@ class Pathwise(Law):
             f"({type(noise).__name__})"
         )
 
-    def sample(
-        self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """See :meth:`Law.sample`."""
         with torch.no_grad():
             return self.rsample(sample_shape, generator=generator)
@@ -188,9 +182,7 @@ class Independent(td.Independent[td.Distribution]):
         (torch.Size([4, 3]), torch.Size([3]))
     """
 
-    def sample(
-        self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """See :meth:`Law.sample`; a base law of another package takes no generator (ParameterError)."""
         if generator is None:
             return self.base_dist.sample(_to_size(sample_shape))
@@ -209,9 +201,7 @@ class Independent(td.Independent[td.Distribution]):
         base = self._base("generator= or noise=", Law, Independent)
         return base.rsample(sample_shape, generator=generator, noise=noise)
 
-    def noise(
-        self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def noise(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """See :meth:`Pathwise.noise`; ParameterError where the base law has no noise apart from its draws."""
         return self._base("noise()", Pathwise, Independent).noise(sample_shape, generator=generator)
 

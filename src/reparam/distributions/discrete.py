@@ -65,9 +65,7 @@ class Bernoulli(Unreparameterized, td.Bernoulli):
         new._param = getattr(new, name)
         return new
 
-    def sample(
-        self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """Zeros and ones in the dtype of the parameter; see :meth:`Law.sample`."""
         shape = self._extended_shape(_to_size(sample_shape))
         with torch.no_grad():

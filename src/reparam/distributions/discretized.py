@@ -113,9 +113,7 @@ class DiscretizedLogistic(Unreparameterized):
             total = total + torch.sigmoid((loc - (level - 0.5) / (self.levels - 1)) / scale)
         return (total / (self.levels - 1)).to(self.loc.dtype)
 
-    def sample(
-        self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """Draws on the grid, in [0, 1]; see :meth:`Law.sample`."""
         continuous = Logistic(self.loc, self.scale, validate_args=False)
         level = self._nearest_level(continuous.sample(sample_shape, generator=generator))

@@ -24,9 +24,7 @@ _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
 }
 
 
-def check_parameters(
-    law: td.Distribution, validating: bool, **parameters: Tensor | float
-) -> tuple[Tensor, ...]:
+def check_parameters(law: td.Distribution, validating: bool, **parameters: Tensor | float) -> tuple[Tensor, ...]:
     """The parameters as tensors of one shape, dtype and device, or an error that says which is wrong and how.
 
     Numbers take the dtype and device of the tensors, or torch's default dtype if there are none. Types,
@@ -55,7 +53,7 @@ def check_parameters(
     if len(shapes) == 1:
         return tuple(tensors.values())
     try:
-        return tuple(torch.broadcast_tensors(*tensors.values()))  # type: ignore[no-untyped-call]
+        return tuple(torch.broadcast_tensors(*tensors.values()))
     except RuntimeError as error:
         listing = ", ".join(f"{parameter} {tuple(value.shape)}" for parameter, value in tensors.items())
         raise ParameterError(
@@ -94,14 +92,12 @@ def _to_tensors(law: str, parameters: dict[str, Tensor | float]) -> dict[str, Te
 def _check_values(law: str, name: str, value: Tensor, constraint: constraints.Constraint) -> None:
     if value.device.type == "meta":
         return
-    good = torch.isfinite(value) & constraint.check(value)  # type: ignore[no-untyped-call]
+    good = torch.isfinite(value) & constraint.check(value)
     if torch._is_all_true(good):
         return
     expected, remedy = _EXPECTED[constraint]
     if torch._C._functorch.is_batchedtensor(value):
-        raise ParameterError(
-            f"{law}: {name} must be {expected}, and somewhere in this vmap it is not. {remedy}"
-        )
+        raise ParameterError(f"{law}: {name} must be {expected}, and somewhere in this vmap it is not. {remedy}")
     bad = (~good).nonzero()
     index = tuple(bad[0].tolist())
     first = value[index].item()

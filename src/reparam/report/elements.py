@@ -118,9 +118,7 @@ def figure(pictures: Sequence[Picture], caption: str, title: str = "") -> str:
     # Shares of the width in proportion to the pictures, so that pictures side by side have one height.
     columns = " ".join(f"{picture.size[0]}fr" for picture in pictures)
     heading = f"<h3>{escape(title)}</h3>" if title else ""
-    side_by_side = (
-        f'<div class="beside" style="--columns:{columns}">' if len(images) > 1 else '<div class="scroll">'
-    )
+    side_by_side = f'<div class="beside" style="--columns:{columns}">' if len(images) > 1 else '<div class="scroll">'
     shown = f"{heading}{side_by_side}{''.join(images)}</div>"
     return f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>"
 
@@ -137,9 +135,7 @@ def details(title: str, content: str) -> str:
 
 def facts_table(facts: Iterable[tuple[str, str]]) -> str:
     """Names and values in two columns. Escapes."""
-    rows = "".join(
-        f'<tr><th scope="row">{escape(key)}</th><td>{escape(text)}</td></tr>' for key, text in facts
-    )
+    rows = "".join(f'<tr><th scope="row">{escape(key)}</th><td>{escape(text)}</td></tr>' for key, text in facts)
     return f'<div class="scroll"><table class="facts">{rows}</table></div>'
 
 

@@ -26,11 +26,7 @@ def examples_section(contents: Contents) -> Section:
             "`reparam report RUN` then writes this page again."
         )
         return Section(section("examples", TITLE, missing))
-    parts = (
-        _images(contents.schema, gallery)
-        if contents.schema.kind == "image"
-        else _table(contents.schema, gallery)
-    )
+    parts = _images(contents.schema, gallery) if contents.schema.kind == "image" else _table(contents.schema, gallery)
     if not parts:
         parts = [Section(notice("The gallery of this run is empty: there is nothing to show here."))]
     return Section(
@@ -60,9 +56,7 @@ def _images(schema: Schema, gallery: Gallery) -> list[Section]:
         return pictures.to_pixels(images, schema.levels, value_range)
 
     parts = []
-    channels = (
-        "" if schema.shape[0] in (1, 3) else f" Of {schema.shape[0]} channels only the first are shown."
-    )
+    channels = "" if schema.shape[0] in (1, 3) else f" Of {schema.shape[0]} channels only the first are shown."
     if gallery.originals is not None and gallery.reconstructions is not None:
         caption = (
             "Each image above its reconstruction: what is left of it after it has passed through the "
@@ -71,9 +65,7 @@ def _images(schema: Schema, gallery: Gallery) -> list[Section]:
         ) + _first(min(len(gallery.originals), pictures.MAX_PAIRS), len(gallery.originals))
         png = pictures.pairs(pixels(gallery.originals), pixels(gallery.reconstructions))
         alt = "Rows of original images, each above its reconstruction"
-        parts.append(
-            _shown(caption + channels, "reconstructions.png", png, alt, "Reconstructions", chart=False)
-        )
+        parts.append(_shown(caption + channels, "reconstructions.png", png, alt, "Reconstructions", chart=False))
     if gallery.samples is not None:
         caption = (
             "New examples, decoded from random points of the prior; no original is involved. Look for "
@@ -81,9 +73,7 @@ def _images(schema: Schema, gallery: Gallery) -> list[Section]:
             "mean that the encoder uses regions that the prior seldom visits."
         ) + _first(min(len(gallery.samples), pictures.MAX_SAMPLES), len(gallery.samples))
         png = pictures.samples(pixels(gallery.samples))
-        parts.append(
-            _shown(caption, "samples.png", png, "A grid of generated images", "Samples", chart=False)
-        )
+        parts.append(_shown(caption, "samples.png", png, "A grid of generated images", "Samples", chart=False))
     if gallery.originals is not None and gallery.variations is not None:
         caption = (
             "Each row starts with an original; the rest are new examples made from points close to its "
@@ -105,15 +95,12 @@ def _table(schema: Schema, gallery: Gallery) -> list[Section]:
         caption = "A few rows, each with its reconstruction through the latent code, in the data's own units."
         groups = [
             [("original", original), ("reconstruction", reconstruction)]
-            for original, reconstruction in zip(
-                gallery.originals[:5], gallery.reconstructions[:5], strict=True
-            )
+            for original, reconstruction in zip(gallery.originals[:5], gallery.reconstructions[:5], strict=True)
         ]
         parts.append(_rows("Reconstructions", caption, groups, names, gallery.originals))
     if gallery.originals is not None and gallery.variations is not None:
         caption = (
-            "New rows made from points close to an original's place in the latent space: related to it, "
-            "yet not copies."
+            "New rows made from points close to an original's place in the latent space: related to it, yet not copies."
         )
         groups = [
             [("original", original), *(("new", row) for row in varied[:4])]
@@ -146,8 +133,7 @@ def _correlations(originals: NDArray[Any], samples: NDArray[Any], names: list[st
     kept = tableplots.MAX_CORRELATED
     data, drawn = (tableplots.correlations_of(values[:, :kept]) for values in (originals, samples))
     caption = (
-        "How each pair of columns goes together: the two pictures should look alike. "
-        "Columns that do not vary are grey."
+        "How each pair of columns goes together: the two pictures should look alike. Columns that do not vary are grey."
     )
     difference = np.abs(data - drawn)
     if np.isfinite(difference).any():
@@ -158,9 +144,7 @@ def _correlations(originals: NDArray[Any], samples: NDArray[Any], names: list[st
         )
     png = tableplots.correlations(data, drawn, names[:kept])
     alt = "Two heat maps of correlations, of data and of samples"
-    return _shown(
-        caption + _first_columns(kept, names), "correlations.png", png, alt, "Pair by pair", chart=False
-    )
+    return _shown(caption + _first_columns(kept, names), "correlations.png", png, alt, "Pair by pair", chart=False)
 
 
 def _rows(

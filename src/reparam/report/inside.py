@@ -20,9 +20,7 @@ def training_section(contents: Contents) -> Section:
         return Section(section("training", title, notice("Training has not recorded any numbers yet.")))
     pictures = (
         Picture("bound.png", training_bound(bound, contents.best()), "The ELBO against the training step"),
-        Picture(
-            "terms.png", training_terms(distortion, rate), "Distortion and rate against the training step"
-        ),
+        Picture("terms.png", training_terms(distortion, rate), "Distortion and rate against the training step"),
     )
     caption = (
         "The ELBO is a lower bound on the log-likelihood; distortion and rate are the two costs whose sum, "
@@ -30,19 +28,14 @@ def training_section(contents: Contents) -> Section:
         "down while the training curve still rises means overfitting; a rate near zero means that the "
         "latent code is ignored. The vertical scales leave out the first steps, whose values are huge."
     )
-    return Section(
-        section("training", title, figure(pictures, caption), *_remarks(contents, bound)), pictures
-    )
+    return Section(section("training", title, figure(pictures, caption), *_remarks(contents, bound)), pictures)
 
 
 def _remarks(contents: Contents, bound: dict[str, Curve]) -> list[str]:
     remarks = []
     if not len(bound["validation"][0]):
         remarks.append(
-            notice(
-                "There are no validation records, so nothing shows whether the model does as well on "
-                "unseen data."
-            )
+            notice("There are no validation records, so nothing shows whether the model does as well on unseen data.")
         )
     betas = [record["beta"] for record in contents.metrics if "beta" in record]
     if betas and min(betas) != max(betas):
@@ -77,9 +70,7 @@ def _map(contents: Contents) -> Section:
     gallery, active = contents.gallery, contents.active()
     if gallery is None or gallery.latent_loc is None or active is None:
         return Section(
-            notice(
-                "There is no map of the latent space yet: `reparam evaluate RUN` encodes the examples for it."
-            )
+            notice("There is no map of the latent space yet: `reparam evaluate RUN` encodes the examples for it.")
         )
     projection = project(gallery.latent_loc, active)
     if projection is None:
@@ -101,9 +92,7 @@ def _map(contents: Contents) -> Section:
     else:
         caption = f"Where the encoder puts {examples} (posterior means), on {' and '.join(projection.axes)}."
     if groups is None:
-        caption += (
-            " There are no labels, so all points have one colour. Look for clumps and for empty regions."
-        )
+        caption += " There are no labels, so all points have one colour. Look for clumps and for empty regions."
     else:
         caption += (
             " The model never saw the labels that give the colours: groups that lie apart were found from "
@@ -118,9 +107,7 @@ def _map(contents: Contents) -> Section:
 def _kl(contents: Contents) -> Section:
     if contents.evaluation is None:
         return Section(
-            notice(
-                "The KL of each latent dimension is measured by `reparam evaluate RUN`; it is not there yet."
-            )
+            notice("The KL of each latent dimension is measured by `reparam evaluate RUN`; it is not there yet.")
         )
     kl = np.array(contents.evaluation["kl_per_dimension_nats"], dtype=float)
     active = contents.active()

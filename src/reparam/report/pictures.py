@@ -35,9 +35,7 @@ class _Label:
     align: str = "left"
 
 
-def to_pixels(
-    images: NDArray[Any], levels: int | None, value_range: tuple[float, float] | None = None
-) -> Pixels:
+def to_pixels(images: NDArray[Any], levels: int | None, value_range: tuple[float, float] | None = None) -> Pixels:
     """Images in the user's own units as 8-bit colours.
 
     Args:
@@ -59,9 +57,7 @@ def to_pixels(
     if levels is not None:
         value_range = (0.0, float(levels - 1))
     if value_range is None:
-        raise ValueError(
-            "expected value_range for images of real values, got None: give (darkest, brightest)"
-        )
+        raise ValueError("expected value_range for images of real values, got None: give (darkest, brightest)")
     low, high = value_range
     scaled = (images.astype(np.float64) - low) / ((high - low) or 1.0)
     bytes_ = np.rint(np.clip(scaled, 0.0, 1.0) * 255).astype(np.uint8)
@@ -94,9 +90,7 @@ def _paste(canvas: Pixels, image: Pixels, left: int, top: int) -> None:
 @drawn
 def _labelled(canvas: Pixels, labels: list[_Label]) -> Figure:
     height, width = canvas.shape[:2]
-    figure = Figure(
-        figsize=(width / DOTS_PER_INCH, height / DOTS_PER_INCH), dpi=DOTS_PER_INCH, facecolor="none"
-    )
+    figure = Figure(figsize=(width / DOTS_PER_INCH, height / DOTS_PER_INCH), dpi=DOTS_PER_INCH, facecolor="none")
     figure.set_layout_engine("none")
     figure.figimage(canvas, origin="upper")
     for label in labels:
@@ -167,6 +161,4 @@ def variations(originals: Pixels, varied: Pixels) -> bytes:
         for column in range(count):
             _paste(canvas, _resized(varied[row, column]), first + column * (width + GAP), top)
     middle = LABEL_HEIGHT / 2 - 4
-    return _labelled(
-        canvas, [_Label("original", 0, middle), _Label("new examples close to it", first, middle)]
-    )
+    return _labelled(canvas, [_Label("original", 0, middle), _Label("new examples close to it", first, middle)])

@@ -146,9 +146,7 @@ def active_kl(kl: NDArray[Any], active: NDArray[np.bool_] | None) -> Figure:
     axes.set_ylim(0, max(float(kl.max()) * 1.06, 1e-3))
     axes.grid(axis="y")
     if len(kl) <= 40:
-        axes.set_xticks(
-            positions, [str(dimension) for dimension in order], fontsize=7.5 if len(kl) > 24 else 8
-        )
+        axes.set_xticks(positions, [str(dimension) for dimension in order], fontsize=7.5 if len(kl) > 24 else 8)
         axes.set_xlabel("latent dimension, largest KL first")
     else:
         axes.set_xlabel("rank of the latent dimension, largest KL first")

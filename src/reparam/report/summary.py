@@ -30,9 +30,7 @@ def key_numbers(contents: Contents) -> str:
         )
         return section("numbers", "Key numbers", missing, _cards_so_far(contents))
     cards = "".join(_cards(evaluation))
-    return section(
-        "numbers", "Key numbers", f'<div class="cards">{cards}</div>', _protocol(contents, evaluation)
-    )
+    return section("numbers", "Key numbers", f'<div class="cards">{cards}</div>', _protocol(contents, evaluation))
 
 
 def _cards(evaluation: Mapping[str, Any]) -> list[str]:
@@ -65,9 +63,7 @@ def _cards(evaluation: Mapping[str, Any]) -> list[str]:
     ]
     if evaluation.get("bits_per_dim") is not None:
         bits = number(evaluation["bits_per_dim"], 3)
-        cards.append(
-            card("Bits per dimension", bits, "bits", "The log-likelihood per value. Lower is better.")
-        )
+        cards.append(card("Bits per dimension", bits, "bits", "The log-likelihood per value. Lower is better."))
     if evaluation.get("baseline") is not None:
         cards.append(_baseline_card(evaluation["baseline"], likelihood, error))
     return cards
@@ -126,9 +122,7 @@ def health(contents: Contents) -> str:
     if not findings:
         return section("health", "Health", notice("The evaluation recorded no findings."))
     order = list(LEVELS)
-    rows = "".join(
-        _finding(entry) for entry in sorted(findings, key=lambda entry: order.index(entry["level"]))
-    )
+    rows = "".join(_finding(entry) for entry in sorted(findings, key=lambda entry: order.index(entry["level"])))
     return section("health", "Health", f'<ul class="health">{rows}</ul>')
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
-from reparam import files, formats
 from reparam.errors import RunError
+from reparam.runs import files, formats
 
 __all__ = ["MANIFEST", "MODEL", "TRAINING", "encode", "read", "resume_command"]
 

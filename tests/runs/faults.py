@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reparam import files
+from reparam.runs import files
 
 CHANGES = ("make_directory", "create", "write", "fsync", "replace", "remove", "truncate")
 
@@ -60,9 +60,7 @@ def kill(name: str) -> None:
 def in_child(work: Callable[[], None]) -> int:
     """Run ``work`` in a forked process; 0 if it returned, 1 if it raised, minus the signal that ended it."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # a fork beside threads: the child only writes files
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads: the child only writes files
         child = os.fork()
     if child == 0:
         code = 1

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reparam import files, formats
 from reparam.errors import RunError
+from reparam.runs import files, formats
 
 __all__ = ["append", "read", "size", "sync", "truncate"]
 
@@ -64,18 +64,14 @@ def truncate(path: Path, num_bytes: int) -> None:
     """
     there = size(path)
     if not 0 <= num_bytes <= there:
-        raise RunError(
-            f"{path} has {there} bytes, but had {num_bytes} when the checkpoint was written; restore a copy"
-        )
+        raise RunError(f"{path} has {there} bytes, but had {num_bytes} when the checkpoint was written; restore a copy")
     if there == num_bytes:
         return
     with files.explained("cut back the metrics", path):
         with open(path, "rb") as handle:
             handle.seek(max(num_bytes - 1, 0))
             if num_bytes and handle.read(1) != b"\n":
-                raise RunError(
-                    f"{path}: no line ends at byte {num_bytes}, where one did before; restore a copy"
-                )
+                raise RunError(f"{path}: no line ends at byte {num_bytes}, where one did before; restore a copy")
         files.truncate(path, num_bytes)
         files.sync_file(path)
 

@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 import torch
-from faults import Fault, in_child, kill, no_space, snapshot
 
-from reparam import files
 from reparam.errors import InputOutputError, RunError, UsageError
-from reparam.runs import FORMAT_VERSION, Run, next_free
+from reparam.runs import FORMAT_VERSION, Run, files, next_free
+from tests.runs.faults import Fault, in_child, kill, no_space, snapshot
 
 DESCRIPTION = {"status": "training", "name": "digits", "settings": {"seed": 0}, "notes": ["größe"]}
 
@@ -73,9 +72,7 @@ def test_create_refuses_what_exists(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     untouched = snapshot(tmp_path)
-    with pytest.raises(
-        RunError, match=r"holds a run: go on .*`reparam train --resume .*digits`, or .* --out"
-    ):
+    with pytest.raises(RunError, match=r"holds a run: go on .*`reparam train --resume .*digits`, or .* --out"):
         Run.create(run.path, {})
     with pytest.raises(RunError, match=r"file exists and is a file; choose another name with --out"):
         Run.create(tmp_path / "file", {})
@@ -88,9 +85,7 @@ def test_create_refuses_what_exists(run: Run, tmp_path: Path) -> None:
 
 def test_create_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(
-        InputOutputError, match=r"cannot create the run directory .*/file\. .*`--out` chooses"
-    ):
+    with pytest.raises(InputOutputError, match=r"cannot create the run directory .*/file\. .*`--out` chooses"):
         Run.create(tmp_path / "file" / "run", {})
 
 
@@ -284,9 +279,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_used(run: Run) -> N
     checkpoint, messages = run.load_latest_good()
     assert checkpoint is not None
     assert checkpoint.step == 4
-    assert [message.partition(":")[0] for message in messages] == [
-        f"{run.path}/checkpoints/6/model.safetensors"
-    ]
+    assert [message.partition(":")[0] for message in messages] == [f"{run.path}/checkpoints/6/model.safetensors"]
 
 
 def test_metrics_reach_the_disk_before_the_checkpoint_that_counts_them(
@@ -334,9 +327,7 @@ def test_the_lock_of_a_killed_process_does_not_count(run: Run) -> None:
         "import sys, time; from reparam.runs import Run\n"
         "with Run.open(sys.argv[1]).lock(): print('held', flush=True); time.sleep(60)"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(run.path)], stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", code, str(run.path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         with pytest.raises(RunError, match="is being written by another process"):
@@ -418,9 +409,7 @@ def test_update_that_fails_changes_nothing(run: Run, monkeypatch: pytest.MonkeyP
 def test_files_by_name(run: Run) -> None:
     run.write_bytes("report/index.html", b"<html>")
     run.write_json("evaluation.json", {"elbo_nats": -1.5})
-    run.write_tensors(
-        "gallery.safetensors", {"labels": torch.arange(3)}, {"label_names": json.dumps(["a", "é"])}
-    )
+    run.write_tensors("gallery.safetensors", {"labels": torch.arange(3)}, {"label_names": json.dumps(["a", "é"])})
     assert (run.path / "report" / "index.html").read_bytes() == b"<html>"
     assert run.read_json("evaluation.json") == {"elbo_nats": -1.5}
     tensors, texts = run.read_tensors("gallery.safetensors")
@@ -440,9 +429,7 @@ def test_damaged_files_are_named(run: Run) -> None:
         run.read_json("evaluation.json")
     run.write_tensors("gallery.safetensors", {"samples": torch.ones(9)}, {})
     (run.path / "gallery.safetensors").write_bytes((run.path / "gallery.safetensors").read_bytes()[:-1])
-    with pytest.raises(
-        RunError, match=r"digits/gallery\.safetensors is not a safetensors file: it is damaged"
-    ):
+    with pytest.raises(RunError, match=r"digits/gallery\.safetensors is not a safetensors file: it is damaged"):
         run.read_tensors("gallery.safetensors")
 
 

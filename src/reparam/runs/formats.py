@@ -75,9 +75,7 @@ def _plain(value: Any, where: str, place: str) -> Any:
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise RunError(
-                f"{where}: {place} is {value}, which JSON cannot hold; write a finite number or null"
-            )
+            raise RunError(f"{where}: {place} is {value}, which JSON cannot hold; write a finite number or null")
         return float(value)
     if isinstance(value, Mapping):
         for key in value:
@@ -104,9 +102,7 @@ def load_json(data: bytes, where: str) -> Any:
 damaged or was edited by hand; restore it from a copy.
     """
     if len(data) > MAX_JSON_BYTES:
-        raise RunError(
-            f"{where} has {len(data)} bytes, more than the {MAX_JSON_BYTES} expected: it is not ours"
-        )
+        raise RunError(f"{where} has {len(data)} bytes, more than the {MAX_JSON_BYTES} expected: it is not ours")
     try:
         return json.loads(
             data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
@@ -145,9 +141,7 @@ def load_object(data: bytes, where: str) -> dict[str, Any]:
     """
     value = load_json(data, where)
     if not isinstance(value, dict):
-        raise RunError(
-            f"{where} holds a JSON {type(value).__name__}, not an object: it is not ours, or damaged"
-        )
+        raise RunError(f"{where} holds a JSON {type(value).__name__}, not an object: it is not ours, or damaged")
     return value
 
 
@@ -166,9 +160,7 @@ reparam (`pip install --upgrade reparam`)
     """
     version = entries.get("format_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise RunError(
-            f"{where} has no usable format_version (found {version!r}): it is not ours, or damaged"
-        )
+        raise RunError(f"{where} has no usable format_version (found {version!r}): it is not ours, or damaged")
     if version > FORMAT_VERSION:
         raise RunError(
             f"{where} has format {version}, this reparam reads formats up to {FORMAT_VERSION}: "
@@ -198,9 +190,7 @@ def dump_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], whe
         if name == "__metadata__":
             raise RunError(f"{where}: no tensor can be called '__metadata__'; rename it")
         if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_quantized:
-            raise RunError(
-                f"{where}: '{name}' is not a dense tensor with values ({tensor.layout}, {tensor.device})"
-            )
+            raise RunError(f"{where}: '{name}' is not a dense tensor with values ({tensor.layout}, {tensor.device})")
         # A copy of its own, as safetensors refuses tensors that share memory.
         plain = tensor.detach().resolve_conj().resolve_neg()
         dense[name] = plain.to("cpu", copy=True, memory_format=torch.contiguous_format)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from faults import Fault, in_child, kill, no_space, snapshot
 
-from reparam import files
-from reparam.checkpoints import Checkpoints
 from reparam.errors import InputOutputError, RunError, UsageError
+from reparam.runs import files
+from reparam.runs.checkpoints import Checkpoints
+from tests.runs.faults import Fault, in_child, kill, no_space, snapshot
 
 MAX_CALLS = 100
 
@@ -102,9 +102,7 @@ def test_an_error_at_any_call(
         with pytest.MonkeyPatch.context() as patch:
             fault.install(patch)
             if number == 1:
-                with pytest.raises(
-                    InputOutputError, match=r"cannot write the checkpoint of step 300: No space"
-                ):
+                with pytest.raises(InputOutputError, match=r"cannot write the checkpoint of step 300: No space"):
                     add(folder, 300, best=best)
             with suppress(InputOutputError):
                 add(folder, 300, best=best)
@@ -118,9 +116,7 @@ def test_an_error_at_any_call(
     assert 15 < number < MAX_CALLS
 
 
-def test_a_kill_at_any_call(
-    before: Path, tmp_path: Path, straight: dict[str, bytes | None], best: bool
-) -> None:
+def test_a_kill_at_any_call(before: Path, tmp_path: Path, straight: dict[str, bytes | None], best: bool) -> None:
     ends, seen = [], []
     while 0 not in ends:
         folder = shutil.copytree(before, tmp_path / f"run {len(ends)}")
@@ -228,9 +224,7 @@ def test_an_error_at_any_call_of_writing_the_only_checkpoint_anew(tmp_path: Path
     assert 15 < number < MAX_CALLS
 
 
-def test_everything_is_on_the_disk_before_it_gets_its_name(
-    before: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everything_is_on_the_disk_before_it_gets_its_name(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fault = Fault(MAX_CALLS, no_space)
     fault.install(monkeypatch)
     add(before, 300, best=True)
@@ -268,9 +262,7 @@ def test_a_limit_on_the_size_of_files(before: Path) -> None:
         ("create", errno.EROFS, "read-only"),
     ],
 )
-def test_a_system_that_refuses(
-    before: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: int, said: str
-) -> None:
+def test_a_system_that_refuses(before: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: int, said: str) -> None:
     def refuse(*arguments: Path) -> None:
         raise OSError(code, os.strerror(code), str(arguments[0]))
 
@@ -320,9 +312,7 @@ def test_files_swapped_between_two_checkpoints_condemn_both(before: Path) -> Non
     assert ["checkpoints/200/model" in messages[0], "checkpoints/100/model" in messages[1]] == [True, True]
 
 
-def test_writing_again_after_falling_back_gives_the_files_of_a_straight_run(
-    before: Path, tmp_path: Path
-) -> None:
+def test_writing_again_after_falling_back_gives_the_files_of_a_straight_run(before: Path, tmp_path: Path) -> None:
     straight = shutil.copytree(before, tmp_path / "straight")
     add(before, 250)
     add(before, 300)
@@ -356,9 +346,7 @@ def test_an_abandoned_later_course_goes(before: Path) -> None:
         ([(0, True), (1, True)], [0, 1]),
     ],
 )
-def test_the_latest_two_and_the_best_are_kept(
-    tmp_path: Path, written: list[tuple[int, bool]], kept: list[int]
-) -> None:
+def test_the_latest_two_and_the_best_are_kept(tmp_path: Path, written: list[tuple[int, bool]], kept: list[int]) -> None:
     for step, best in written:
         add(tmp_path, step, best=best)
     assert steps(tmp_path) == kept
@@ -373,13 +361,9 @@ def test_nothing_is_removed_before_two_others_verify(tmp_path: Path) -> None:
     assert steps(tmp_path) == [1, 3]
 
 
-def test_a_checkpoint_that_cannot_be_read_back_removes_nothing(
-    before: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkpoint_that_cannot_be_read_back_removes_nothing(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = files.write
-    monkeypatch.setattr(
-        files, "write", lambda descriptor, data: write(descriptor, data.replace(b"\0", b"\1"))
-    )
+    monkeypatch.setattr(files, "write", lambda descriptor, data: write(descriptor, data.replace(b"\0", b"\1")))
     add(before, 300)
     with pytest.raises(RunError, match=r"checkpoints/400/model\.safetensors: its content does not match"):
         add(before, 400)
@@ -425,14 +409,10 @@ def test_a_pointer_to_nowhere_names_what_is_there(before: Path) -> None:
         Checkpoints(before).load("latest")
 
 
-@pytest.mark.parametrize(
-    "text", [b"", b"../../x", b"0100\n", b"100\n\n", b"-1", b"\xff", b"1" * 30, "١".encode()]
-)
+@pytest.mark.parametrize("text", [b"", b"../../x", b"0100\n", b"100\n\n", b"-1", b"\xff", b"1" * 30, "١".encode()])
 def test_a_damaged_pointer_is_named(before: Path, text: bytes) -> None:
     (before / "best").write_bytes(text)
-    with pytest.raises(
-        RunError, match=r"before/best is damaged: .* write the step of a checkpoint into it \(100, 200"
-    ):
+    with pytest.raises(RunError, match=r"before/best is damaged: .* write the step of a checkpoint into it \(100, 200"):
         Checkpoints(before).load("best")
     with pytest.raises(RunError, match=r"before/best is damaged"):
         add(before, 300)

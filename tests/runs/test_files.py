@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from faults import Fault, in_child, kill, no_space, snapshot
 
-from reparam import files
 from reparam.errors import InputOutputError, RunError
+from reparam.runs import files
+from tests.runs.faults import Fault, in_child, kill, no_space, snapshot
 
 
 def test_write_atomic_replaces_the_whole_file(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 ```
 RUN/
   run.json             the description: format, status, settings, schema and scaling of the data, versions
-  metrics.jsonl        one JSON object a line: step, epoch, split, terms in nats; see :mod:`reparam.metrics`
-  checkpoints/STEP/    see :mod:`reparam.checkpoints`
+  metrics.jsonl        one JSON object a line: step, epoch, split, terms in nats; see :mod:`reparam.runs.metrics`
+  checkpoints/STEP/    see :mod:`reparam.runs.checkpoints`
   latest, best         the steps of two checkpoints
   evaluation.json, gallery.safetensors, report/    what was made of the trained model
 ```
@@ -18,20 +18,20 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import filelock
 from torch import Tensor
 
-from reparam import files, formats, metrics
-from reparam.checkpoints import Checkpoint, Checkpoints
+from reparam import __version__
 from reparam.errors import RunError, UsageError
-from reparam.formats import FORMAT_VERSION
-from reparam.manifest import resume_command
+from reparam.runs import files, formats, metrics
+from reparam.runs.checkpoints import Checkpoint, Checkpoints
+from reparam.runs.formats import FORMAT_VERSION
+from reparam.runs.manifest import resume_command
 
-__all__ = ["FORMAT_VERSION", "Checkpoint", "Run", "next_free"]
+__all__ = ["Run", "next_free"]
 
 _DESCRIPTION = "run.json"
 _METRICS = "metrics.jsonl"
@@ -91,7 +91,7 @@ class Run:
         """
         path = Path(path)
         _refuse_existing(path)
-        entries = {"format_version": FORMAT_VERSION, "reparam": _version(), **description}
+        entries = {"format_version": FORMAT_VERSION, "reparam": __version__, **description}
         contents = formats.dump_json(entries, _DESCRIPTION)
         hint = "Nothing was trained; `--out` chooses the place of a run"
         with files.explained(f"create the run directory {path}", path, hint=hint), ExitStack() as undo:
@@ -282,7 +282,7 @@ class Run:
             files.write_atomic(path, data)
 
     def write_json(self, name: str, value: Any) -> None:
-        """Write a value as strict JSON; see :meth:`write_bytes` and :func:`reparam.formats.dump_json`."""
+        """Write a value as strict JSON; see :meth:`write_bytes` and :func:`reparam.runs.formats.dump_json`."""
         self.write_bytes(name, formats.dump_json(value, name))
 
     def read_json(self, name: str) -> Any:
@@ -294,7 +294,7 @@ class Run:
         return formats.load_json(self._read(name, formats.MAX_JSON_BYTES), str(self.path / name))
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-        """Write tensors and texts; see :meth:`write_bytes` and :func:`reparam.formats.dump_tensors`."""
+        """Write tensors and texts; see :meth:`write_bytes` and :func:`reparam.runs.formats.dump_tensors`."""
         self.write_bytes(name, formats.dump_tensors(tensors, metadata, name))
 
     def read_tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -328,18 +328,10 @@ def _refuse_existing(path: Path) -> None:
         raise RunError(f"{path} exists and is a file; choose another name with --out")
     if (path / _DESCRIPTION).exists():
         raise RunError(
-            f"{path} exists and holds a run: go on with it by {resume_command(path)}, "
-            "or choose another name with --out"
+            f"{path} exists and holds a run: go on with it by {resume_command(path)}, or choose another name with --out"
         )
     raise RunError(f"{path} exists and is not a run directory; choose another name with --out")
 
 
 def _raise(error: OSError) -> None:
     raise error
-
-
-def _version() -> str:
-    try:
-        return version("reparam")
-    except PackageNotFoundError:
-        return "not installed"  # run from a source tree

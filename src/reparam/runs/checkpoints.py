@@ -1,7 +1,7 @@
 """The checkpoints of a run: complete and verified, or not visible at all.
 
 ```
-RUN/checkpoints/STEP/   model.safetensors, training.safetensors, manifest.json: see :mod:`reparam.manifest`
+RUN/checkpoints/STEP/   model.safetensors, training.safetensors, manifest.json: see :mod:`reparam.runs.manifest`
 RUN/latest, RUN/best    text files with the step of one of them
 ```
 
@@ -20,8 +20,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from reparam import files, formats, manifest
 from reparam.errors import InputOutputError, RunError, UsageError
+from reparam.runs import files, formats, manifest
 
 __all__ = ["BEST", "CHECKPOINTS", "LATEST", "Checkpoint", "Checkpoints"]
 

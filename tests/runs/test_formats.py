@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 from reparam.errors import RunError
-from reparam.formats import (
+from reparam.runs.formats import (
     MAX_JSON_BYTES,
     check_format,
     dump_json,
@@ -146,7 +146,7 @@ def test_views_shared_memory_parameters_and_conjugates_come_back_by_value() -> N
 
 def test_texts_come_back_and_bytes_are_the_same_in_every_process() -> None:
     code = (
-        "import sys, torch; from reparam.formats import dump_tensors; "
+        "import sys, torch; from reparam.runs.formats import dump_tensors; "
         "sys.stdout.buffer.write(dump_tensors({'b': torch.ones(2), 'a': torch.zeros(1)}, "
         "{f'key {i}': 'ä' * i for i in range(8)}, 'x'))"
     )

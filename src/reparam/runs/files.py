@@ -248,8 +248,6 @@ def read(path: Path, *, limit: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):  # opening a named pipe would wait for ever
             raise RunError(f"{path} is not a plain file")
         if status.st_size > limit:
-            raise RunError(
-                f"{path} has {status.st_size} bytes, more than the {limit} expected: it is not ours"
-            )
+            raise RunError(f"{path} has {status.st_size} bytes, more than the {limit} expected: it is not ours")
         with open(path, "rb") as handle:
             return handle.read(status.st_size)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from reparam import formats, manifest
 from reparam.errors import RunError
+from reparam.runs import formats, manifest
 
 FILES = (manifest.MODEL, manifest.TRAINING, manifest.MANIFEST)
 MODEL = {"w": torch.tensor([1.0, 2.0]), "b": torch.tensor(3, dtype=torch.int64)}
@@ -17,9 +17,7 @@ PROGRESS = {"epoch": 1, "best_elbo_nats": -1e-05, "name": "größe"}
 
 
 def write(folder: Path, step: int, scale: float = 1.0) -> Path:
-    contents = manifest.encode(
-        step, {"w": MODEL["w"] * scale, "b": MODEL["b"]}, TRAINING, PROGRESS, best=True
-    )
+    contents = manifest.encode(step, {"w": MODEL["w"] * scale, "b": MODEL["b"]}, TRAINING, PROGRESS, best=True)
     place = folder / "checkpoints" / str(step)
     place.mkdir(parents=True)
     for name, data in contents.items():
@@ -151,9 +149,7 @@ def rename(old: str, new: str) -> Callable[[dict[str, Any]], None]:
         (lambda entries: entries.pop("format_version"), "no usable format_version"),
     ],
 )
-def test_a_forged_manifest_is_refused(
-    folder: Path, change: Callable[[dict[str, Any]], None], said: str
-) -> None:
+def test_a_forged_manifest_is_refused(folder: Path, change: Callable[[dict[str, Any]], None], said: str) -> None:
     forge(folder, change)
     with pytest.raises(RunError, match=said):
         manifest.read(folder)

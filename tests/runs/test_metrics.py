@@ -2,10 +2,10 @@ import math
 from pathlib import Path
 
 import pytest
-from faults import Fault, no_space
 
-from reparam import metrics
 from reparam.errors import InputOutputError, RunError
+from reparam.runs import metrics
+from tests.runs.faults import Fault, no_space
 
 RECORDS = [{"step": step, "elbo_nats": -100 / step} for step in (1, 2, 3)]
 
@@ -87,9 +87,7 @@ def test_truncate_goes_back_to_a_noted_size(path: Path) -> None:
         assert not kept or path.read_bytes().endswith(b"}\n")
 
 
-@pytest.mark.parametrize(
-    ("size", "said"), [(10_000, "but had 10000 when"), (-1, "but had -1"), (5, "no line ends")]
-)
+@pytest.mark.parametrize(("size", "said"), [(10_000, "but had 10000 when"), (-1, "but had -1"), (5, "no line ends")])
 def test_truncate_refuses_a_size_the_file_cannot_have_had(path: Path, size: int, said: str) -> None:
     metrics.append(path, RECORDS)
     before = path.read_bytes()
