@@ -95,7 +95,6 @@ def test_imports_point_down():
         ("reparam.vae.model", "from reparam.training import loop"),
         ("reparam.data.schema", "from reparam.runs import Run"),
         ("reparam.runs", "from reparam.data.schema import Schema"),
-        ("reparam.runs.files", "from reparam import runs"),
         ("reparam.training.loop", "import reparam.vae.model"),
         ("reparam.training.loop", "class A:\n    def f(self):\n        import reparam.evaluation"),
         ("reparam.evaluation.bounds", "from reparam.training.settings import Settings"),
