@@ -38,6 +38,12 @@ def targets(text):
     return [target for target in found if not target.startswith(("http:", "https:"))]
 
 
+def anchors(text):
+    """What a link to a heading of the page may say after ``#``."""
+    headings = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def pictures(text):
     """The pictures the page shows, in order."""
     return re.findall(r"!\[[^\]]+\]\(([^)\s]+)\)", prose(text))

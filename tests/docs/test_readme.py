@@ -14,7 +14,7 @@ from reparam.cli.main import main
 from reparam.distributions import Normal
 from reparam.errors import Interrupted, ReparamError
 from reparam.training import schedule
-from tests.docs.pages import ROOT, blocks, heading_levels, pictures, rows, targets
+from tests.docs.pages import ROOT, anchors, blocks, heading_levels, pictures, rows, targets
 
 ENGLISH, CHINESE = (Path(ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -130,7 +130,12 @@ def test_the_exit_codes_are_those_of_the_errors():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_link_and_picture_is_there(page):
-    missing = [target for target in targets(page.read_text("utf-8")) if not (page.parent / target).exists()]
+    missing = []
+    for target in targets(page.read_text("utf-8")):
+        name, _, anchor = target.partition("#")
+        there = page.parent / name if name else page
+        if not there.exists() or (anchor and anchor not in anchors(there.read_text("utf-8"))):
+            missing.append(target)
     assert missing == []
 
 
