@@ -159,7 +159,7 @@ class _Prepared:
 
 
 def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prepared:
-    plan = make_plan(examples, settings)
+    plan = make_plan(examples, settings, model)
     accelerator = accelerator_for(settings.device, settings.precision)
     rows = plan.feed(examples, "train", accelerator.device)
     some = torch.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).long()

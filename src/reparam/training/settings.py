@@ -61,7 +61,7 @@ class Settings:
         None, "law of a value given the latents", choices=("bernoulli", "discretized-logistic", "gaussian")
     )
     binarize: str | None = _setting(
-        None, "grey values as probabilities of black", choices=("dynamic", "static", "none")
+        None, "grey values as probabilities of white", choices=("dynamic", "static", "none")
     )
     validation_fraction: float = _setting(0.1, "share of rows for early stopping", low=0, high=0.5, open_low=True)
     test_fraction: float = _setting(0.1, "share of rows for the final evaluation", low=0, high=0.5, open_low=True)
