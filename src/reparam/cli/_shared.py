@@ -1,25 +1,47 @@
 """What the verbs share: their common options, and the way results are printed."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-__all__ = ["AsJson", "Data", "Device", "Out", "RunPath", "Seed", "emit", "evaluation_lines", "load_run"]
+__all__ = [
+    "AsJson",
+    "Data",
+    "Device",
+    "Out",
+    "OwnData",
+    "RunPath",
+    "Seed",
+    "aligned",
+    "command",
+    "emit",
+    "evaluation_rows",
+    "load_run",
+]
 
 RunPath = Annotated[
     Path, typer.Argument(metavar="RUN", help="Run directory made by `reparam train`.", show_default=False)
 ]
 Data = Annotated[
     str | None,
-    typer.Argument(metavar="[SOURCE]", help="Data; default: what the run was trained on.", show_default=False),
+    typer.Argument(
+        metavar="SOURCE",
+        help="Examples like those of training. [default: what the run was trained on]",
+        show_default=False,
+    ),
+]
+OwnData = Annotated[
+    str | None,
+    typer.Argument(metavar="SOURCE", help="The run's own data. [default: read from where it was]", show_default=False),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.", show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides the draws.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="<int>", min=0, help="Decides the draws.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object. [default: off]")]
 
 
 def load_run(path: Path, device: str) -> Any:
@@ -29,34 +51,56 @@ def load_run(path: Path, device: str) -> Any:
     return load(path, device=device)
 
 
+def command(context: typer.Context, *words: str | Path) -> str:
+    """A command to try next, ready to be pasted: the program as it was called, the words quoted."""
+    return " ".join([str(context.find_root().info_name), *(shlex.quote(str(word)) for word in words)])
+
+
 def emit(result: dict[str, Any], lines: list[str], as_json: bool) -> None:
     """Print a result on stdout, for a program or for a person."""
     text = json.dumps(result, allow_nan=False) if as_json else "\n".join(lines)
     sys.stdout.write(text + "\n")
 
 
-def evaluation_lines(numbers: dict[str, Any]) -> list[str]:
-    """The numbers of an evaluation for people, protocol included."""
-    protocol, baseline = numbers["protocol"], numbers["baseline"]
-    binarize = "" if protocol["binarize"] == "none" else f", binarised ({protocol['binarize']} in training, fixed here)"
-    lines = [
-        f"test log-likelihood  {numbers['log_likelihood_nats']:.2f} ± {numbers['standard_error_nats']:.2f} nats"
-        f"  (at least: {numbers['num_samples']} importance samples, effective {numbers['effective_sample_size']:.1f})",
-        f"bound                {numbers['elbo_nats']:.2f} nats = -(distortion {numbers['distortion_nats']:.2f} + "
-        f"rate {numbers['rate_nats']:.2f})",
-        f"active units         {numbers['active_units']} of {numbers['latent_dim']}",
-    ]
+def aligned(rows: list[tuple[str, str]]) -> list[str]:
+    """Names and values in two columns.
+
+    Example:
+        >>> aligned([("a", "1"), ("long", "2")])
+        ['a     1', 'long  2']
+    """
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}}  {value}" for name, value in rows]
+
+
+def evaluation_rows(numbers: dict[str, Any]) -> list[tuple[str, str]]:
+    """The numbers of an evaluation for people: names and values, with their error and how they were obtained."""
+    value, baseline, shift = numbers["log_likelihood_nats"], numbers["baseline"], numbers["log_scale_nats"]
+    of = "" if shift is None else ", standardised values"
+    rows = [("test log-likelihood", f"{value:,.2f} ± {numbers['standard_error_nats']:,.2f} nats (standard error){of}")]
+    if shift is not None:
+        rows.append(("in the data's units", f"{value - shift:,.2f} nats"))
     if numbers["bits_per_dim"] is not None:
-        lines.insert(1, f"bits per dimension   {numbers['bits_per_dim']:.3f}")
+        rows.append(("bits per dimension", f"{numbers['bits_per_dim']:.3f}"))
     if baseline is not None:
-        lines.append(f"{baseline['name']}  {baseline['log_likelihood_nats']:.2f} nats on the same rows")
-    if numbers["log_scale_nats"] is not None:
-        shift = numbers["log_scale_nats"]
-        lines.append(
-            f"scale                nats of the standardised columns; subtract {shift:.2f} for the data's own units"
-        )
-    lines.append(
-        f"protocol             {protocol['num_examples']:,} of {numbers['num_rows']:,} {protocol['split']} rows, "
-        f"seed {protocol['seed']}{binarize}"
-    )
-    return lines
+        ahead = value - baseline["log_likelihood_nats"]
+        compared = f"model: {abs(ahead):,.2f} {'better' if ahead > 0 else 'worse'}"
+        rows.append(("baseline", f"{baseline['log_likelihood_nats']:,.2f} nats, {baseline['name']} ({compared})"))
+    terms = f"distortion {numbers['distortion_nats']:,.2f} + rate {numbers['rate_nats']:,.2f}"
+    effective = f"{numbers['effective_sample_size']:,.1f} effective"
+    return [
+        *rows,
+        ("bound (ELBO)", f"{numbers['elbo_nats']:,.2f} nats = -({terms})"),
+        ("active units", f"{numbers['active_units']} of {numbers['latent_dim']}"),
+        ("importance samples", f"{numbers['num_samples']:,} a row, {effective}; on average a lower bound"),
+        ("protocol", _protocol(numbers)),
+        *(("warning", finding["title"]) for finding in numbers["health"] if finding["level"] == "warning"),
+    ]
+
+
+def _protocol(numbers: dict[str, Any]) -> str:
+    protocol = numbers["protocol"]
+    which = "all" if protocol["num_examples"] == numbers["num_rows"] else f"{protocol['num_examples']:,} of"
+    how = protocol["binarize"]
+    binarized = "" if how == "none" else f", binarised once ({how} in training)"
+    return f"{which} {numbers['num_rows']:,} {protocol['split']} rows, seed {protocol['seed']}{binarized}"

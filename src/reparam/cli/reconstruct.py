@@ -6,14 +6,16 @@ __all__ = ["reconstruct"]
 
 
 def reconstruct(run: RunPath, out: Out, source: Data = None, device: Device = "auto", as_json: AsJson = False) -> None:
-    """Each example as the model sees it: images to a folder of PNGs, a .png sheet or .npy; tables to .csv,
-    .parquet, ...
+    """Send examples through the model and back.
+
+    Images become a folder of PNG files, one .png sheet or a .npy array; rows a .csv, .tsv, .parquet or .npy table.
 
     Example: reparam reconstruct runs/digits --out reconstructions
     """
-    from reparam.data.writing import write_examples
+    from reparam.data.writing import check_target, write_examples
 
     model = load_run(run, device)
+    check_target(out, model.schema)
     examples = model.examples(source)
     values = model.reconstruct(examples)
     write_examples(out, values, model.schema, names=examples.names)

@@ -1,75 +1,59 @@
 """``reparam train``: from data to a trained, evaluated model."""
 
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from reparam.cli._shared import AsJson, emit, evaluation_lines
-from reparam.errors import UsageError
+from reparam.cli._shared import AsJson, aligned, command, emit, evaluation_rows
+from reparam.errors import Interrupted, UsageError
 
 __all__ = ["train"]
 
 
+def _option(meaning: str, default: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=f"{meaning} [default: {default}]", show_default=False, metavar=metavar)
+
+
 def train(
+    context: typer.Context,
     source: Annotated[
         str | None,
         typer.Argument(
             metavar="SOURCE",
             help="digits; a folder of images; a .csv, .tsv, .parquet, .npy or .npz file; a folder of Parquet or CSV "
-            "parts; "
-            "an IDX file or MNIST's folder.",
+            "parts; an IDX file or MNIST's folder. Not needed with --resume.",
             show_default=False,
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Run directory to create. [default: runs/1, runs/2, ...]", show_default=False),
-    ] = None,
+    out: Annotated[Path | None, _option("Run directory to create.", "first free of runs/1, runs/2, ...")] = None,
     config: Annotated[
-        Path | None, typer.Option(help="TOML file with settings; options given here win.", show_default=False)
+        Path | None, _option("TOML file whose keys are names of settings; options given here win.", "none")
     ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with a stopped run.", show_default=False)
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(help="Passes through the data. [default: enough for 13,000 steps]", show_default=False),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Examples a step. [default: from the data, 128 at most]", show_default=False)
-    ] = None,
-    latent_dim: Annotated[
-        int | None, typer.Option(help="Latent dimensions. [default: from the data]", show_default=False)
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak step size. [default: 0.002]", show_default=False)
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Decides everything random. [default: 0]", show_default=False)
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps. [default: auto]", show_default=False)
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(help="float32 or bfloat16, of the networks. [default: float32]", show_default=False),
-    ] = None,
-    likelihood: Annotated[
-        str | None,
-        typer.Option(help="bernoulli, discretized-logistic or gaussian. [default: from the data]", show_default=False),
-    ] = None,
+    resume: Annotated[Path | None, _option("Go on with a run that was stopped.", "none", "RUN")] = None,
+    epochs: Annotated[int | None, _option("Passes through the data.", "enough for 13,000 steps")] = None,
+    batch_size: Annotated[int | None, _option("Examples a step.", "128, fewer for few rows")] = None,
+    latent_dim: Annotated[int | None, _option("Latent dimensions.", "from the data")] = None,
+    learning_rate: Annotated[float | None, _option("Peak step size.", "0.002")] = None,
+    seed: Annotated[int | None, _option("Decides everything random.", "0")] = None,
+    device: Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps.", "auto")] = None,
+    precision: Annotated[str | None, _option("Of the networks: float32 or bfloat16.", "float32")] = None,
+    likelihood: Annotated[str | None, _option("bernoulli, discretized-logistic or gaussian.", "from the data")] = None,
     binarize: Annotated[
-        str | None,
-        typer.Option(help="Grey values as probabilities: dynamic, static or none.", show_default=False),
+        str | None, _option("Take grey values as probabilities of white: dynamic, static or none.", "from --likelihood")
     ] = None,
-    resize: Annotated[
-        str | None, typer.Option(metavar="HxW", help="Bring all images to this size.", show_default=False)
-    ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable images, and list them.")] = False,
+    resize: Annotated[str | None, _option("Bring all images to this size.", "as they are", "HxW")] = None,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out unreadable images, and list them. [default: off]"),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a VAE on your data, evaluate it on held-out rows, write its report.
+    """Train a VAE on your data, evaluate it, write its report.
+
+    Everything is decided from the data unless an option says otherwise, and said aloud. Ctrl-C saves a checkpoint;
+    --resume goes on as if nothing had happened.
 
     Example: reparam train digits --out runs/digits
     """
@@ -93,20 +77,31 @@ def train(
         raise UsageError("SOURCE is missing: what to train on, e.g. `reparam train digits --out runs/digits`")
 
     from reparam import pipeline
+    from reparam.runs import next_free
     from reparam.training.settings import Settings, read_config
 
+    for name, value in given.items():
+        Settings.from_mapping({name: value}, where=f"--{name.replace('_', '-')}")
     entries: dict[str, Any] = (read_config(config) if config is not None else {}) | given
-    settings = Settings.from_mapping(entries)
-    if resume is not None:
-        trained = pipeline.resume(resume, source, settings=entries)
-    else:
-        trained = pipeline.fit(source, settings, out=out)
-    path = trained.run.path
+    path = resume or out or next_free(Path("runs"))
+    try:
+        if resume is not None:
+            trained = pipeline.resume(path, source, settings=entries)
+        else:
+            trained = pipeline.fit(source, Settings.from_mapping(entries), out=path)
+    except (Interrupted, KeyboardInterrupt) as error:
+        if not (path / "run.json").is_file():
+            raise
+        again = f"to go on: {command(context, 'train', '--resume', path)}"
+        if isinstance(error, Interrupted):
+            raise Interrupted(f"{error}\n{again}", error.signal_number) from None
+        raise Interrupted(f"interrupted\n{again}", signal.SIGINT) from None
     numbers = trained.run.read_json("evaluation.json")
     report = path / "report" / "index.html"
-    lines = [
-        *evaluation_lines(numbers),
-        f"report               {report}",
-        f"next                 reparam sample {path} --out samples",
+    samples = path.with_name(path.name + ("-samples.png" if trained.schema.kind == "image" else "-samples.csv"))
+    rows = [
+        *evaluation_rows(numbers),
+        ("report", str(report)),
+        ("next", command(context, "sample", path, "--out", samples)),
     ]
-    emit(numbers | {"run": str(path), "report": str(report)}, lines, as_json)
+    emit(numbers | {"run": str(path), "report": str(report)}, aligned(rows), as_json)

@@ -1,8 +1,10 @@
 """``reparam vary``: new examples close to given ones."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from itertools import count
+from pathlib import PurePosixPath
+from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from reparam.cli._shared import AsJson, Data, Device, Out, RunPath, Seed, emit, load_run
@@ -14,25 +16,50 @@ def vary(
     run: RunPath,
     out: Out,
     source: Data = None,
-    num: Annotated[int, typer.Option("--num", help="How many new examples for each given one.")] = 8,
+    num: Annotated[
+        int, typer.Option("--num", metavar="<int>", min=1, help="How many new examples for each given one.")
+    ] = 8,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """New examples close to each given one: draws from its posterior, decoded. Tables get a column `row`.
+    """Make new examples close to given ones.
 
-    Example: reparam vary runs/digits some_images --num 4 --out variations
+    They are draws from the posterior of each given example, decoded. Written as `reparam sample` does; images are
+    named after the given ones, tables get a first column `row`: the given row, counted from 0.
+
+    Example: reparam vary runs/digits digits --num 4 --out variations
     """
-    from reparam.data.writing import write_examples
+    import numpy as np
+
+    from reparam.data.writing import check_target, write_examples
 
     model = load_run(run, device)
-    values = model.vary(model.examples(source), num, seed=seed)
+    check_target(out, model.schema)
+    examples = model.examples(source)
+    values = model.vary(examples, num, seed=seed)
     flat = values.reshape(-1, *model.schema.shape)
-    rows = np.repeat(np.arange(len(values)), num)
-    names = [f"{row:06}_{index:03}" for row in range(len(values)) for index in range(num)]
-    write_examples(out, flat, model.schema, names=names, extra={"row": rows})
-    emit(
-        {"out": str(out), "num_examples": len(flat)},
-        [f"{len(flat):,} variations of {len(values):,} examples in {out}"],
-        as_json,
-    )
+    result: dict[str, Any] = {"out": str(out), "num_examples": len(flat)}
+    lines = [f"{len(flat):,} variations of {len(values):,} examples in {out}"]
+    if model.schema.kind == "image":
+        names = examples.names or [f"{row:06}" for row in range(len(values))]
+        write_examples(out, flat, model.schema, names=_variation_names(names, num))
+    else:
+        result["row_column"] = column = _free_name("row", [entry.name for entry in model.schema.columns])
+        if column != "row":
+            lines.append(f"the given row is in column '{column}', as the table has a column 'row' of its own")
+        write_examples(out, flat, model.schema, extra={column: np.repeat(np.arange(len(values)), num)})
+    emit(result, lines, as_json)
+
+
+def _variation_names(names: Sequence[str], num: int) -> list[str]:
+    """``folder/cat.jpg`` as ``folder/cat_000.jpg``, ``folder/cat_001.jpg``, ..."""
+    paths = [PurePosixPath(name) for name in names]
+    return [str(path.with_name(f"{path.stem}_{index:03}{path.suffix}")) for path in paths for index in range(num)]
+
+
+def _free_name(wanted: str, taken: Sequence[str]) -> str:
+    """The first of ``wanted``, ``wanted_2``, ``wanted_3``, ... that is not taken."""
+    if wanted not in taken:
+        return wanted
+    return next(name for name in (f"{wanted}_{number}" for number in count(2)) if name not in taken)

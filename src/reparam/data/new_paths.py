@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reparam.errors import InputOutputError
 
-__all__ = ["new_path"]
+__all__ = ["new_path", "refuse_existing"]
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def new_path(target: Path) -> Iterator[Path]:
         >>> (folder / "a" / "b.txt").read_text()
         'whole'
     """
-    _refuse_existing(target)
+    refuse_existing(target)
     missing = [parent for parent in target.parents if not parent.exists()]
     complete = False
     try:
@@ -36,7 +36,7 @@ def new_path(target: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".reparam-") as scratch:
             temporary = Path(scratch, "new").with_suffix(target.suffix)
             yield temporary
-            _refuse_existing(target)
+            refuse_existing(target)
             os.replace(temporary, target)
             complete = True
     except InputOutputError:
@@ -52,7 +52,12 @@ def new_path(target: Path) -> Iterator[Path]:
                     parent.rmdir()
 
 
-def _refuse_existing(target: Path) -> None:
+def refuse_existing(target: Path) -> None:
+    """Nothing if ``target`` is free and lies in a folder, or could.
+
+    Raises:
+        InputOutputError: otherwise.
+    """
     if os.path.lexists(target):
         raise InputOutputError(f"{target} exists; nothing was overwritten; choose another --out")
     existing = next(parent for parent in target.absolute().parents if parent.exists())

@@ -17,7 +17,7 @@ import pyarrow.parquet
 from PIL import Image
 
 from reparam.data.image_files import EXTENSIONS
-from reparam.data.new_paths import new_path
+from reparam.data.new_paths import new_path, refuse_existing
 from reparam.data.pictures import (
     check_finite,
     check_pictures,
@@ -29,12 +29,29 @@ from reparam.data.pictures import (
 from reparam.data.schema import Schema
 from reparam.errors import UsageError
 
-__all__ = ["image_grid", "to_uint8", "write_columns", "write_examples"]
+__all__ = ["check_target", "image_grid", "to_uint8", "write_columns", "write_examples"]
 
 Array = np.ndarray[Any, Any]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".npy")
 IMAGE_SUFFIXES = (".png", ".npy")
+
+
+def check_target(path: str | os.PathLike[str], schema: Schema | None = None) -> None:
+    """Refuse now what writing to ``path`` would refuse after a long computation.
+
+    Args:
+        path: where examples of this schema are to be written, or columns where there is none.
+
+    Raises:
+        UsageError: unknown ending.
+        InputOutputError: ``path`` exists, or lies below a file.
+
+    Example:
+        >>> check_target("a folder that does not exist/codes.csv")
+    """
+    _suffix(Path(path), TABLE_SUFFIXES if schema is None or schema.kind == "table" else ("", *IMAGE_SUFFIXES))
+    refuse_existing(Path(path))
 
 
 def write_examples(

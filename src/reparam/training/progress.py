@@ -1,8 +1,10 @@
 """Telling a person how training goes: a live bar on a terminal, plain lines elsewhere; always on stderr."""
 
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 __all__ = ["BarWatcher", "LineWatcher", "SilentWatcher", "console_watcher"]
@@ -36,9 +38,10 @@ class LineWatcher(SilentWatcher):
         self.began = 0.0
 
     def say(self, sentence: str) -> None:
-        """Print a sentence."""
-        sys.stderr.write(f"{sentence}\n")
-        sys.stderr.flush()
+        """Print a sentence; training goes on where its reader has left (``reparam ... 2>&1 | head``)."""
+        with suppress(BrokenPipeError):
+            sys.stderr.write(f"{sentence}\n")
+            sys.stderr.flush()
 
     def start(self, step: int, total: int) -> None:
         """Start the clock."""
@@ -46,39 +49,43 @@ class LineWatcher(SilentWatcher):
 
     def evaluated(self, records: Sequence[Mapping[str, Any]], *, best: bool) -> None:
         """Print the terms."""
-        step = records[0]["step"]
+        step, total = records[0]["step"], f"{self.total:,}"
         left = (time.monotonic() - self.began) / max(step - self.first, 1) * (self.total - step)
-        self.say(f"step {step:>6,}/{self.total:,}  {terms_text(records, best)}  {_duration(left)} left")
+        self.say(f"step {step:>{len(total)},}/{total}, {_duration(left)} left: {terms_text(records, best)}")
 
 
 class BarWatcher(SilentWatcher):
-    """A live progress bar by ``rich``, with the terms of the last evaluation."""
+    """A live progress bar by ``rich``, and below it the terms of the last evaluation."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.console import Console, Group
+        from rich.live import Live
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.text import Text
 
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self.bar = Progress(
             TextColumn("training"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("{task.completed:,}/{task.total:,} steps,"),
             TimeRemainingColumn(),
-            TextColumn("[cyan]{task.fields[terms]}"),
+            TextColumn("left"),
             console=self.console,
-            transient=False,
             speed_estimate_period=60,
         )
-        self.task = self.bar.add_task("training", terms="", visible=False)
+        self.task = self.bar.add_task("training", total=1)
+        self.terms = Text("not evaluated yet", style="cyan")
+        self.live = Live(Group(self.bar, self.terms), console=self.console)
 
     def say(self, sentence: str) -> None:
-        """Print a sentence above the bar."""
-        self.console.print(sentence, markup=False, soft_wrap=True)
+        """Print a sentence above the bar, broken between words; a path stays whole, to be copied."""
+        lines = textwrap.wrap(sentence, self.console.width, break_long_words=False, break_on_hyphens=False)
+        self.console.print("\n".join(lines), soft_wrap=True)
 
     def start(self, step: int, total: int) -> None:
         """Show the bar."""
-        self.bar.update(self.task, total=total, completed=step, visible=True)
-        self.bar.start()
+        self.bar.update(self.task, total=total, completed=step)
+        self.live.start()
 
     def step(self, step: int) -> None:
         """Move the bar."""
@@ -86,11 +93,11 @@ class BarWatcher(SilentWatcher):
 
     def evaluated(self, records: Sequence[Mapping[str, Any]], *, best: bool) -> None:
         """Show the terms."""
-        self.bar.update(self.task, terms=terms_text(records, best))
+        self.terms.plain = terms_text(records, best)
 
     def stop(self) -> None:
         """Leave the bar as it is."""
-        self.bar.stop()
+        self.live.stop()
 
 
 def console_watcher() -> SilentWatcher:
@@ -102,12 +109,17 @@ def console_watcher() -> SilentWatcher:
 
 
 def terms_text(records: Sequence[Mapping[str, Any]], best: bool) -> str:
-    """``bound -90.1 = -(distortion 65.0 + rate 25.1) nats, training -89.0``."""
+    """The terms of an evaluation in one line.
+
+    Example:
+        >>> terms = {"elbo_nats": -90.5, "distortion_nats": 65.25, "rate_nats": 25.25}
+        >>> terms_text([terms, terms], True)
+        'validation bound -90.50 nats (distortion 65.25, rate 25.25; training -90.50), best so far'
+    """
     train, validation = records
     return (
-        f"validation bound {validation['elbo_nats']:.2f} nats{' *' if best else '  '}"
-        f"(distortion {validation['distortion_nats']:.2f}, rate {validation['rate_nats']:.2f}; training "
-        f"{train['elbo_nats']:.2f})"
+        f"validation bound {validation['elbo_nats']:,.2f} nats (distortion {validation['distortion_nats']:,.2f}, rate "
+        f"{validation['rate_nats']:,.2f}; training {train['elbo_nats']:,.2f}){', best so far' if best else ''}"
     )
 
 
