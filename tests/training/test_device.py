@@ -67,9 +67,16 @@ def test_terms_are_float32_in_half_precision(likelihood: str) -> None:
     torch.testing.assert_close(terms.distortion, full.distortion, rtol=0.02, atol=0.02)
 
 
-def test_the_choice_of_kernels_is_put_back() -> None:
+def test_the_choice_of_kernels_is_put_back_after_an_error_too() -> None:
     before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    with pytest.raises(KeyError), reproducible_kernels():
-        assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == (True, False)
-        raise KeyError
+    inside = []
+
+    def work() -> None:
+        with reproducible_kernels():
+            inside.append((torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
+    assert inside == [(True, False)]
     assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == before

@@ -151,5 +151,5 @@ def test_a_bad_config_file_is_refused_with_the_place(tmp_path: Path, text: bytes
 def test_an_unreadable_config_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputOutputError, match=r"--config: cannot read .*no\.toml: No such file"):
         read_config(tmp_path / "no.toml")
-    with pytest.raises(InputOutputError, match="--config: cannot read .*: Is a directory"):
+    with pytest.raises(InputOutputError, match=r"--config: cannot read .*: Is a directory"):
         read_config(tmp_path)
