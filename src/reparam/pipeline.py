@@ -219,6 +219,7 @@ def _finish(run: Run, prepared: _Prepared, state: TrainingState, watcher: Silent
         watcher.say(f"stopped early: no better validation bound in {prepared.plan.settings.patience} evaluations")
     watcher.say(f"best validation bound: {progress.best_elbo_nats:.2f} nats at step {progress.best_step:,}")
     run.update(
+        status="trained",
         steps_done=progress.step,
         stopped_early=progress.stopped_early,
         best={"step": progress.best_step, "elbo_nats": progress.best_elbo_nats},

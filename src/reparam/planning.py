@@ -114,7 +114,7 @@ def make_plan(examples: Examples, settings: Settings) -> Plan:
     scaling = Scaling.fit(examples.values[split.train], schema)
     latent_dim = settings.latent_dim or (32 if schema.kind == "image" else min(-(-schema.num_values // 2), 32))
     width = settings.width or DEFAULT_WIDTH[schema.kind]
-    schedule = Schedule.plan(settings, len(split.train))
+    schedule = Schedule.plan(settings, len(split.train), schema.num_values)
     sentences = (
         f"data: {len(examples):,} {schema.describe()}",
         *examples.notes,

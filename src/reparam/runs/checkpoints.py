@@ -29,9 +29,6 @@ CHECKPOINTS = "checkpoints"
 LATEST = "latest"
 BEST = "best"
 
-manifest.MODEL = "model.safetensors"
-manifest.TRAINING = "training.safetensors"
-manifest.MANIFEST = "manifest.json"
 _STEP = re.compile(r"0|[1-9][0-9]{0,17}")
 _ASIDE = f"{files.TEMPORARY}old-"
 
