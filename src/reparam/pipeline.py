@@ -163,7 +163,7 @@ class _Prepared:
 
 
 def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prepared:
-    plan = make_plan(examples, settings)
+    plan = make_plan(examples, settings, model)
     accelerator = accelerator_for(settings.device, settings.precision)
     rows = plan.feed(examples, "train", accelerator.device)
     some = torch.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).long()
@@ -253,7 +253,7 @@ def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str,
         },
         "network": {
             "kind": "custom" if custom else "built-in",
-            "latent_dim": model.prior().event_shape[0],
+            "latent_dim": plan.latent_dim,
             "width": None if custom else plan.width,
             "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
         },

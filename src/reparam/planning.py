@@ -5,7 +5,7 @@ directory stores.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -95,14 +95,16 @@ def make_feed(
     )
 
 
-def make_plan(examples: Examples, settings: Settings) -> Plan:
-    """Decide everything that the settings leave open.
+def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) -> Plan:
+    """Decide everything that the settings and the user's own model, if there is one, leave open.
 
     Raises:
-        UsageError: settings that do not fit the data.
+        UsageError: settings that do not fit the data or the model.
         DataError: too few rows, or columns that do not vary.
     """
     schema = examples.schema
+    if model is not None:
+        settings = replace(settings, likelihood=_likelihood_of(model, settings))
     split = split_rows(
         len(examples),
         num_test=examples.num_test,
@@ -114,6 +116,9 @@ def make_plan(examples: Examples, settings: Settings) -> Plan:
     scaling = Scaling.fit(examples.values[split.train], schema)
     latent_dim = settings.latent_dim or (32 if schema.kind == "image" else min(-(-schema.num_values // 2), 32))
     width = settings.width or DEFAULT_WIDTH[schema.kind]
+    networks = f"{'convolutional' if schema.kind == 'image' else 'MLP'} networks of width {width}"
+    if model is not None:
+        latent_dim, networks = model.prior().event_shape[0], "networks of your own"
     schedule = Schedule.plan(settings, len(split.train), schema.num_values)
     sentences = (
         f"data: {len(examples):,} {schema.describe()}",
@@ -121,12 +126,20 @@ def make_plan(examples: Examples, settings: Settings) -> Plan:
         f"split: {len(split.train):,} training, {len(split.validation):,} validation, {len(split.test):,} test rows"
         + (" (the data's own test split)" if examples.num_test else f" (by seed {settings.seed})"),
         f"likelihood: {reason}",
-        f"model: {latent_dim} latent dimensions, {'convolutional' if schema.kind == 'image' else 'MLP'} networks of "
-        f"width {width}",
+        f"model: {latent_dim} latent dimension{'' if latent_dim == 1 else 's'}, {networks}",
         f"training: {schedule.total_steps:,} steps of {schedule.batch_size} rows "
         f"({schedule.total_steps // schedule.steps_per_epoch} epochs), evaluated every {schedule.evaluate_every}",
     )
     return Plan(settings, schema, scaling, split, likelihood, binarize, latent_dim, width, schedule, sentences)
+
+
+def _likelihood_of(model: VAE, settings: Settings) -> str | None:
+    """The name of the law that the model's decoder gives, where it is one of ours; else what the settings say."""
+    family = type(model.decoder.family)
+    name = next((name for name, known in LIKELIHOODS.items() if known is family), settings.likelihood)
+    if settings.likelihood not in (None, name):
+        raise UsageError(f"likelihood is '{settings.likelihood}', but the model's decoder gives '{name}': leave it out")
+    return name
 
 
 def choose_likelihood(schema: Schema, settings: Settings) -> tuple[str, Binarize, str]:
