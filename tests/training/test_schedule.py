@@ -34,7 +34,9 @@ def test_warm_ups_end_inside_the_run(settings: Settings, num_rows: int, num_valu
 
 
 @given(SETTINGS, ROWS, VALUES)
-def test_the_learning_rate_rises_to_its_peak_and_ends_near_0(settings: Settings, num_rows: int, num_values: int) -> None:
+def test_the_learning_rate_rises_to_its_peak_and_ends_near_0(
+    settings: Settings, num_rows: int, num_values: int
+) -> None:
     schedule = Schedule.plan(settings, num_rows, num_values)
     total, peak = schedule.total_steps, settings.learning_rate
     steps = sorted({round(share * (total - 1) / 50) for share in range(51)})

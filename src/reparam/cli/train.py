@@ -36,7 +36,9 @@ def train(
         int | None,
         typer.Option(help="Passes through the data. [default: enough for 13,000 steps]", show_default=False),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Examples a step. [default: from the data, 128 at most]", show_default=False)] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Examples a step. [default: from the data, 128 at most]", show_default=False)
+    ] = None,
     latent_dim: Annotated[
         int | None, typer.Option(help="Latent dimensions. [default: from the data]", show_default=False)
     ] = None,

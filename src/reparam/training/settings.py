@@ -36,7 +36,9 @@ class Settings:
     """
 
     seed: int = _setting(0, "every random number of the run follows from it", low=0, high=2**63 - 1)
-    epochs: int | None = _setting(None, "passes through the training data; default: enough for 13,000 steps, fewer for large images", low=1)
+    epochs: int | None = _setting(
+        None, "passes through the training data; default: enough for 13,000 steps, fewer for large images", low=1
+    )
     batch_size: int | None = _setting(None, "examples a step; default: 128, fewer for fewer than 2,048 rows", low=1)
     latent_dim: int | None = _setting(
         None, "latent dimensions; default: 32 for images, half the columns for tables", low=1
