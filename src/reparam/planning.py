@@ -135,8 +135,8 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
 
 def _likelihood_of(model: VAE, settings: Settings) -> str | None:
     """The name of the law that the model's decoder gives, where it is one of ours; else what the settings say."""
-    family = type(model.decoder.family)
-    name = next((name for name, known in LIKELIHOODS.items() if known is family), settings.likelihood)
+    names: dict[type, str] = {family: name for name, family in LIKELIHOODS.items()}
+    name = names.get(type(model.decoder.family), settings.likelihood)
     if settings.likelihood not in (None, name):
         raise UsageError(f"likelihood is '{settings.likelihood}', but the model's decoder gives '{name}': leave it out")
     return name

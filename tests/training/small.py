@@ -112,7 +112,7 @@ class Memory:
         return {line["step"]: line["elbo_nats"] for line in self.lines if line["split"] == "validation"}
 
 
-class Crash(Exception):  # noqa: N818 - it happens to a test, and is no error of the package
+class Crash(Exception):
     """The process is gone, as far as the loop can tell."""
 
 
