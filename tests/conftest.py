@@ -13,7 +13,7 @@ from tests.linear_gaussian import LinearGaussian
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("fixed")
 
-TABLE = LinearGaussian(num_values=4, latent_dim=2, sigma=0.6)
+TABLE = LinearGaussian(num_values=4, latent_dim=2, sigma=0.4)
 UNITS = np.array([1.0, 10.0, 0.1, 1000.0])
 
 
@@ -25,10 +25,10 @@ def table_rows() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def trained_table(tmp_path_factory: pytest.TempPathFactory, table_rows: np.ndarray) -> reparam.TrainedVAE:
-    """A Gaussian VAE trained on ``table_rows`` for 150 steps, from a CSV file."""
+    """A Gaussian VAE trained on ``table_rows`` for 400 steps, from a CSV file."""
     folder = tmp_path_factory.mktemp("table")
     np.savetxt(folder / "rows.csv", table_rows, delimiter=",", header="a,b,c,d", comments="", fmt="%.6f")
-    settings = reparam.Settings(epochs=38, batch_size=60, width=16, latent_dim=2, num_samples=20, learning_rate=0.01)
+    settings = reparam.Settings(epochs=100, batch_size=60, width=16, latent_dim=2, num_samples=20, learning_rate=0.01)
     return reparam.fit(folder / "rows.csv", settings, out=folder / "run", progress=False)
 
 

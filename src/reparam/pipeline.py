@@ -253,7 +253,7 @@ def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str,
         },
         "network": {
             "kind": "custom" if custom else "built-in",
-            "latent_dim": model.prior().event_shape[0],
+            "latent_dim": plan.latent_dim,
             "width": None if custom else plan.width,
             "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
         },

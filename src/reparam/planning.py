@@ -99,7 +99,7 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
     """Decide everything that the settings leave open; a model of the user's own decides its parts itself.
 
     Raises:
-        UsageError: settings that do not fit the data.
+        UsageError: settings that do not fit the data or the model.
         DataError: too few rows, or columns that do not vary.
     """
     schema = examples.schema
@@ -126,7 +126,7 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
         f"split: {len(split.train):,} training, {len(split.validation):,} validation, {len(split.test):,} test rows"
         + (" (the data's own test split)" if examples.num_test else f" (by seed {settings.seed})"),
         f"likelihood: {reason}",
-        f"model: {latent_dim} latent dimensions, {networks}",
+        f"model: {latent_dim} latent dimension{'' if latent_dim == 1 else 's'}, {networks}",
         f"training: {schedule.total_steps:,} steps of {schedule.batch_size} rows "
         f"({schedule.total_steps // schedule.steps_per_epoch} epochs), evaluated every {schedule.evaluate_every}",
     )

@@ -79,6 +79,7 @@ class TrainedVAE:
             raise UsageError(f"{self.run.path} was trained on an array: say which data")
         examples = x if isinstance(x, Examples) else self._read(x)
         _check_schema(examples.schema, self.schema)
+        _check_levels(examples.values, self.schema)
         return examples
 
     def encode(self, x: Any) -> Encoding:
@@ -349,6 +350,18 @@ def _check_schema(given: Schema, known: Schema) -> None:
     if given.kind != known.kind or given.shape != known.shape or (known.levels is None and not same_names):
         raise DataError(
             f"these examples are not of the kind the model knows: expected {known.describe()}; got {given.describe()}"
+        )
+
+
+def _check_levels(values: Array, known: Schema) -> None:
+    if known.levels is None:
+        return
+    low, high = values.min(), values.max()
+    whole = values.dtype.kind != "f" or (values == np.trunc(values)).all()
+    if low < 0 or high >= known.levels or not whole:
+        raise DataError(
+            f"the model knows whole levels from 0 to {known.levels - 1}; got {'' if whole else 'fractions '}"
+            f"from {low:g} to {high:g}. Round them, or bring them to that range first"
         )
 
 

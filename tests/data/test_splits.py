@@ -9,7 +9,7 @@ from reparam.data.splits import split_rows
 from reparam.errors import DataError, UsageError
 
 
-@given(num_rows=st.integers(10, 400), own=st.integers(0, 200), seed=st.integers(0, 2**40))
+@given(num_rows=st.integers(10, 400), own=st.sampled_from([0, 2, 7, 200]), seed=st.integers(0, 2**40))
 def test_parts_are_disjoint_sorted_and_complete(num_rows, own, seed):
     split = split_rows(num_rows + own, num_test=own, seed=seed)
     parts = (split.train, split.validation, split.test)
@@ -18,6 +18,7 @@ def test_parts_are_disjoint_sorted_and_complete(num_rows, own, seed):
         assert part.dtype == np.int64
         assert len(part) >= 1
         assert (np.diff(part) > 0).all()
+    assert len(split.test) >= 2
     if own:
         np.testing.assert_array_equal(split.test, np.arange(num_rows, num_rows + own))
 
@@ -43,9 +44,9 @@ def test_sizes():
     assert sizes(split_rows(70_000, num_test=10_000, seed=0)) == (54_000, 6_000, 10_000)
     assert sizes(split_rows(1_000_000, num_test=0, seed=0)) == (890_000, 10_000, 100_000)
     assert sizes(split_rows(10, num_test=0, seed=0, validation_fraction=1e-3, test_fraction=1e-3)) == (
-        8,
+        7,
         1,
-        1,
+        2,
     )
 
 
@@ -53,6 +54,11 @@ def test_sizes():
 def test_too_few_rows_are_refused(num_rows, num_test):
     with pytest.raises(DataError, match=f"{num_rows} rows.*too few"):
         split_rows(num_rows, num_test=num_test, seed=0)
+
+
+def test_a_test_split_of_one_row_is_refused():
+    with pytest.raises(DataError, match="own test split is a single row; at least 2"):
+        split_rows(100, num_test=1, seed=0)
 
 
 @pytest.mark.parametrize(

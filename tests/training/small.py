@@ -24,7 +24,7 @@ from tests.linear_gaussian import LinearGaussian
 TABLE = LinearGaussian(num_values=4, latent_dim=2)
 NUM_ROWS = 60
 SETTINGS = Settings(epochs=4, batch_size=6, evaluate_every=7, seed=3)  # 40 steps, 10 an epoch
-SCHEDULE = Schedule.plan(SETTINGS, NUM_ROWS)
+SCHEDULE = Schedule.plan(SETTINGS, NUM_ROWS, num_values=4)
 
 
 def make_vae(dropout: float = 0.3) -> vae.VAE:
@@ -112,7 +112,7 @@ class Memory:
         return {line["step"]: line["elbo_nats"] for line in self.lines if line["split"] == "validation"}
 
 
-class Crash(Exception):  # noqa: N818 - it happens to a test, and is no error of the package
+class Crash(Exception):
     """The process is gone, as far as the loop can tell."""
 
 

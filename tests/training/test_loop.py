@@ -77,7 +77,7 @@ def test_training_a_linear_vae_reaches_the_exact_log_likelihood() -> None:
             vae.StandardNormal(latent_dim),
         )
     settings = Settings(epochs=150, batch_size=200, learning_rate=0.02, evaluate_every=250, kl_warmup_steps=100)
-    schedule, record, state = Schedule.plan(settings, num_rows), Memory(), make_state(model)
+    schedule, record, state = Schedule.plan(settings, num_rows, 5), Memory(), make_state(model)
     validation = DeviceFeed(held_out.float(), seed=0, name="validation")
     run_training(
         state, record, schedule=schedule, rows=DeviceFeed(x.float(), seed=0, name="train"), validation=validation
@@ -146,7 +146,7 @@ def test_the_best_checkpoint_has_the_highest_validation_bound_after_the_warm_up(
     # A step size far too large makes the bound go up and down.
     settings = Settings(epochs=4, batch_size=6, evaluate_every=2, learning_rate=0.3, kl_warmup_steps=8)
     record, state = Memory(), make_state(make_vae(dropout=0.0))
-    schedule = Schedule.plan(settings, 60)
+    schedule = Schedule.plan(settings, 60, 4)
     run_training(state, record, schedule=schedule)
     counted = {step: elbo for step, elbo in record.validation().items() if step >= schedule.kl_warmup}
     assert state.progress.best_elbo_nats == max(counted.values())
@@ -161,7 +161,7 @@ def test_the_best_checkpoint_has_the_highest_validation_bound_after_the_warm_up(
 def test_selection_looks_at_the_bound_itself_whatever_beta_is() -> None:
     settings = Settings(epochs=4, batch_size=6, evaluate_every=2, beta=0.0, kl_warmup_steps=0)
     record, state = Memory(), make_state(make_vae(dropout=0.0), learning_rate=0.1)
-    run_training(state, record, schedule=Schedule.plan(settings, 60))
+    run_training(state, record, schedule=Schedule.plan(settings, 60, 4))
     assert state.progress.best_elbo_nats == max(record.validation().values())
 
 
@@ -169,14 +169,14 @@ def test_selection_looks_at_the_bound_itself_whatever_beta_is() -> None:
 def test_training_stops_after_that_many_evaluations_without_a_better_bound(patience: int) -> None:
     settings = Settings(epochs=30, batch_size=6, evaluate_every=2, learning_rate=1.0, kl_warmup_steps=0)
     record, state = Memory(), make_state(make_vae(dropout=0.0))
-    run_training(state, record, schedule=Schedule.plan(settings, 60), patience=patience)
+    run_training(state, record, schedule=Schedule.plan(settings, 60, 4), patience=patience)
     assert state.progress.stopped_early
     assert state.progress.step < 300
     assert state.progress.step == state.progress.best_step + 2 * patience  # type: ignore[operator]
     assert record.checkpoints[-1].progress["stopped_early"]
     resumed = make_state(make_vae(dropout=0.0))
     resumed.restore(record.checkpoints[-1])
-    run_training(resumed, record, schedule=Schedule.plan(settings, 60), patience=patience)
+    run_training(resumed, record, schedule=Schedule.plan(settings, 60, 4), patience=patience)
     assert resumed.progress == state.progress
 
 

@@ -6,25 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reparam.training.schedule import DEFAULT_STEPS, Schedule
+from reparam.training.schedule import DEFAULT_STEPS, LEAST_STEPS, Schedule, default_batch_size
 from reparam.training.settings import Settings
 
 SETTINGS = st.builds(
     Settings,
     epochs=st.none() | st.integers(1, 200),
-    batch_size=st.integers(1, 1000),
+    batch_size=st.none() | st.integers(1, 1000),
     learning_rate=st.floats(1e-6, 1),
     learning_rate_warmup_steps=st.integers(0, 100_000),
     kl_warmup_steps=st.integers(0, 100_000),
     beta=st.sampled_from([0.0, 0.5, 1.0, 4.0]),
     evaluate_every=st.none() | st.integers(1, 2000),
 )
-ROWS = st.integers(1, 100_000)
+ROWS, VALUES = st.integers(1, 100_000), st.integers(1, 1_000_000)
 
 
-@given(SETTINGS, ROWS)
-def test_warm_ups_end_inside_the_run(settings: Settings, num_rows: int) -> None:
-    schedule = Schedule.plan(settings, num_rows)
+@given(SETTINGS, ROWS, VALUES)
+def test_warm_ups_end_inside_the_run(settings: Settings, num_rows: int, num_values: int) -> None:
+    schedule = Schedule.plan(settings, num_rows, num_values)
     last = schedule.total_steps - 1
     assert schedule.kl_warmup <= min(settings.kl_warmup_steps, schedule.total_steps / 5)
     assert schedule.learning_rate_warmup <= min(settings.learning_rate_warmup_steps, schedule.total_steps / 10)
@@ -33,9 +33,11 @@ def test_warm_ups_end_inside_the_run(settings: Settings, num_rows: int) -> None:
         assert 0 < schedule.beta_at(0) < settings.beta
 
 
-@given(SETTINGS, ROWS)
-def test_the_learning_rate_rises_to_its_peak_and_ends_near_0(settings: Settings, num_rows: int) -> None:
-    schedule = Schedule.plan(settings, num_rows)
+@given(SETTINGS, ROWS, VALUES)
+def test_the_learning_rate_rises_to_its_peak_and_ends_near_0(
+    settings: Settings, num_rows: int, num_values: int
+) -> None:
+    schedule = Schedule.plan(settings, num_rows, num_values)
     total, peak = schedule.total_steps, settings.learning_rate
     steps = sorted({round(share * (total - 1) / 50) for share in range(51)})
     rates = [schedule.learning_rate_at(step) for step in steps]
@@ -47,14 +49,14 @@ def test_the_learning_rate_rises_to_its_peak_and_ends_near_0(settings: Settings,
     assert schedule.learning_rate_at(total) == pytest.approx(0, abs=1e-15)
 
 
-@given(SETTINGS, ROWS)
-def test_steps_fill_whole_epochs_of_whole_batches(settings: Settings, num_rows: int) -> None:
-    schedule = Schedule.plan(settings, num_rows)
-    assert schedule.batch_size == min(settings.batch_size, num_rows)
+@given(SETTINGS, ROWS, VALUES)
+def test_steps_fill_whole_epochs_of_whole_batches(settings: Settings, num_rows: int, num_values: int) -> None:
+    schedule = Schedule.plan(settings, num_rows, num_values)
+    assert schedule.batch_size == min(settings.batch_size or default_batch_size(num_rows), num_rows)
     assert schedule.steps_per_epoch * schedule.batch_size <= num_rows
     assert (schedule.steps_per_epoch + 1) * schedule.batch_size > num_rows
     if settings.epochs is None:
-        assert DEFAULT_STEPS <= schedule.total_steps < DEFAULT_STEPS + schedule.steps_per_epoch
+        assert LEAST_STEPS <= schedule.total_steps < DEFAULT_STEPS + schedule.steps_per_epoch
     else:
         assert schedule.total_steps == settings.epochs * schedule.steps_per_epoch
     assert schedule.epoch_and_position(0) == (0, 0)
@@ -62,9 +64,9 @@ def test_steps_fill_whole_epochs_of_whole_batches(settings: Settings, num_rows: 
     assert schedule.epoch_and_position(schedule.total_steps - 1)[1] == schedule.steps_per_epoch - 1
 
 
-@given(SETTINGS, ROWS)
-def test_the_same_settings_and_rows_plan_the_same_schedule(settings: Settings, num_rows: int) -> None:
-    first, second = (Schedule.plan(settings, num_rows) for _ in range(2))
+@given(SETTINGS, ROWS, VALUES)
+def test_the_same_settings_and_rows_plan_the_same_schedule(settings: Settings, num_rows: int, num_values: int) -> None:
+    first, second = (Schedule.plan(settings, num_rows, num_values) for _ in range(2))
     assert first == second
     for step in (0, first.total_steps // 3, first.total_steps - 1):
         assert first.beta_at(step) == second.beta_at(step)
@@ -76,23 +78,40 @@ def test_the_same_settings_and_rows_plan_the_same_schedule(settings: Settings, n
     [
         (Settings(), 50_000, 390),  # an epoch
         (Settings(), 200_000, 1000),  # at most
-        (Settings(), 1280, 130),  # a hundredth of the run
-        (Settings(epochs=10), 1280, 100),  # at least
+        (Settings(batch_size=128), 1280, 130),  # a hundredth of the run
+        (Settings(epochs=10, batch_size=128), 1280, 100),  # at least
         (Settings(epochs=10, evaluate_every=7), 1280, 7),
     ],
 )
 def test_evaluations_follow_epochs_within_limits(settings: Settings, num_rows: int, every: int) -> None:
-    assert Schedule.plan(settings, num_rows).evaluate_every == every
+    assert Schedule.plan(settings, num_rows, 5).evaluate_every == every
+
+
+@pytest.mark.parametrize(
+    ("num_rows", "num_values", "steps"),
+    [(54_000, 784, 13_000), (1437, 64, 13_000), (54_000, 784 * 2, 6503), (160, 48 * 64 * 3, 8850), (160, 10**6, 2000)],
+)
+def test_large_examples_get_fewer_steps_but_never_too_few(num_rows: int, num_values: int, steps: int) -> None:
+    schedule = Schedule.plan(Settings(), num_rows, num_values)
+    assert steps <= schedule.total_steps < steps + schedule.steps_per_epoch
+
+
+@given(ROWS)
+def test_the_batch_is_a_power_of_two_that_small_data_still_fills_often(num_rows: int) -> None:
+    size = default_batch_size(num_rows)
+    assert size in (16, 32, 64, 128)
+    assert size == 16 or num_rows // size >= 16
+    assert size == 128 or num_rows // (2 * size) < 16
 
 
 @pytest.mark.parametrize("every", [1, 7, 10, 1000])
 def test_an_evaluation_follows_every_so_many_steps_and_the_last(every: int) -> None:
-    schedule = Schedule.plan(Settings(epochs=4, batch_size=10, evaluate_every=every), 100)
+    schedule = Schedule.plan(Settings(epochs=4, batch_size=10, evaluate_every=every), 100, 5)
     after = [step + 1 for step in range(schedule.total_steps) if schedule.evaluates_after(step)]
     assert after == sorted({*range(every, 41, every), 40})
 
 
 def test_without_warm_up_the_full_weights_hold_from_the_start() -> None:
-    schedule = Schedule.plan(Settings(epochs=10, kl_warmup_steps=0, learning_rate_warmup_steps=0, beta=0.5), 1280)
+    schedule = Schedule.plan(Settings(epochs=10, kl_warmup_steps=0, learning_rate_warmup_steps=0, beta=0.5), 1280, 5)
     assert schedule.beta_at(0) == 0.5
     assert schedule.learning_rate_at(0) == 2e-3

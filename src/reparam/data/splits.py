@@ -35,7 +35,7 @@ def split_rows(
 
     The source's own test rows (its last ``num_test``) are the test split; without them, ``test_fraction`` of
     the rows is drawn. ``validation_fraction`` of the rows outside the source's test split is drawn for
-    validation, at most 10,000. Each part gets at least one row.
+    validation, at most 10,000. Each part gets at least one row, the test split two: the mean of one has no error bar.
 
     Args:
         num_rows: all rows, the source's test rows included.
@@ -45,7 +45,7 @@ def split_rows(
         test_fraction: in (0, 1); the two together below 1. Unused where the source has test rows.
 
     Raises:
-        DataError: too few rows for the parts.
+        DataError: too few rows for the parts, or a source's own test split of a single row.
         UsageError: a fraction, ``seed`` or ``num_test`` out of range.
 
     Example:
@@ -64,8 +64,10 @@ def split_rows(
             "validation_fraction and test_fraction must leave rows for training: together below 1, "
             f"got {validation_fraction} and {test_fraction}"
         )
+    if num_test == 1:
+        raise DataError("the source's own test split is a single row; at least 2 are needed for an error bar")
     free = num_rows - num_test
-    num_drawn = 0 if num_test else max(1, round(test_fraction * free))
+    num_drawn = 0 if num_test else max(2, round(test_fraction * free))
     num_validation = max(1, min(MAX_VALIDATION, round(validation_fraction * free)))
     if free - num_drawn - num_validation < 1:
         own = f", {num_test} of them the source's own test rows," if num_test else ""
