@@ -136,7 +136,7 @@ def test_a_model_of_your_own_decides_latents_and_likelihood() -> None:
     plan = make_plan(read("digits"), Settings(), model)
     assert (plan.latent_dim, plan.likelihood, plan.binarize) == (7, BERNOULLI, "dynamic")
     assert "model: 7 latent dimensions, networks of your own" in plan.sentences
-    assert plan.settings.likelihood == BERNOULLI
+    assert plan.settings.likelihood is None
     with pytest.raises(UsageError, match="likelihood is 'gaussian', but the model's decoder gives 'bernoulli'"):
         make_plan(read("digits"), Settings(likelihood=GAUSSIAN), model)
     with pytest.raises(UsageError, match="--likelihood bernoulli needs values that are 0 or 1"):
@@ -181,3 +181,14 @@ def test_a_column_that_varies_in_no_training_row_is_refused() -> None:
     values[test_rows[0], 1] = 0.75
     with pytest.raises(DataError, match=r"column 'x1' is 0\.5 in all \d+ training values"):
         make_plan(examples_from_array(values), Settings())
+
+
+def test_a_family_of_your_own_is_named_after_its_class() -> None:
+    class Cauchy(torch.nn.Module):
+        num_outputs = 1
+
+    model = vae.assemble((4,), Cauchy(), latent_dim=2, width=4)
+    rows = read(np.random.default_rng(0).normal(size=(20, 4)))
+    assert make_plan(rows, Settings(), model).likelihood == "Cauchy"
+    with pytest.raises(UsageError, match="has the likelihood Cauchy"):
+        make_plan(rows, Settings(likelihood="gaussian"), model)

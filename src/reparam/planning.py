@@ -118,7 +118,7 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
     width = settings.width or DEFAULT_WIDTH[schema.kind]
     networks = f"{'convolutional' if schema.kind == 'image' else 'MLP'} networks of width {width}"
     if model is not None:
-        latent_dim, networks = model.prior().event_shape[0], "your own networks"
+        latent_dim, networks = model.prior().event_shape[0], "networks of your own"
     schedule = Schedule.plan(settings, len(split.train), schema.num_values)
     sentences = (
         f"data: {len(examples):,} {schema.describe()}",

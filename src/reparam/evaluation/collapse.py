@@ -44,7 +44,12 @@ class CollapseCheck:
     def sentence(self) -> str:
         """What it means, in one sentence."""
         if self.ok:
+            stand = "direction of the data stands" if self.num_directions == 1 else "directions of the data stand"
             return (
+                f"pre-check: {self.num_directions} {stand} out of the decoder's noise (largest variance ratio "
+                f"{self.largest_ratio:.3g}, noise alone reaches {self.threshold:.3g})"
+            )
+        return (
                 f"pre-check: {self.num_directions} direction{'' if self.num_directions == 1 else 's'} of the data "
                 f"stand out of the decoder's noise (largest variance ratio {self.largest_ratio:.3g}, "
                 f"noise alone reaches {self.threshold:.3g})"
