@@ -137,7 +137,7 @@ def test_a_model_of_your_own_decides_latents_and_likelihood() -> None:
     assert (plan.latent_dim, plan.likelihood, plan.binarize) == (7, BERNOULLI, "dynamic")
     assert "model: 7 latent dimensions, networks of your own" in plan.sentences
     assert plan.settings.likelihood is None
-    with pytest.raises(UsageError, match="likelihood is 'gaussian', but the model's decoder gives 'bernoulli'"):
+    with pytest.raises(UsageError, match="decoder has the likelihood bernoulli, but likelihood='gaussian' was set"):
         make_plan(read("digits"), Settings(likelihood=GAUSSIAN), model)
     with pytest.raises(UsageError, match="--likelihood bernoulli needs values that are 0 or 1"):
         make_plan(table(50, 3), Settings(), vae.assemble((3,), vae.Bernoulli((3,)), latent_dim=1, width=4))

@@ -50,11 +50,6 @@ class CollapseCheck:
                 f"{self.largest_ratio:.3g}, noise alone reaches {self.threshold:.3g})"
             )
         return (
-                f"pre-check: {self.num_directions} direction{'' if self.num_directions == 1 else 's'} of the data "
-                f"stand out of the decoder's noise (largest variance ratio {self.largest_ratio:.3g}, "
-                f"noise alone reaches {self.threshold:.3g})"
-            )
-        return (
             "pre-check: expect posterior collapse: no direction of the data stands out of the decoder's noise (largest "
             f"variance ratio {self.largest_ratio:.3g}, noise alone reaches {self.threshold:.3g}). The values hardly "
             "depend on each other, or the likelihood's scale is fixed too wide; no weight on the KL changes that"
