@@ -61,8 +61,25 @@ def test_many_crashes_change_no_bit(tmp_path: Path, straight: dict[str, bytes | 
     assert snapshot(tmp_path / "run") == straight
 
 
-def test_dropout_and_step_size_matter_here(tmp_path: Path, straight: dict[str, bytes | None]) -> None:
-    """The comparison would see another draw of dropout: without it the bytes differ."""
+def test_a_crash_between_metrics_and_checkpoint_changes_no_bit(
+    tmp_path: Path, straight: dict[str, bytes | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*arguments: Any, **more: Any) -> None:
+        raise Crash
+
+    with pytest.raises(Crash):
+        go_on(tmp_path / "run", CrashAfter(8))
+    monkeypatch.setattr(Run, "write_checkpoint", crash)
+    with pytest.raises(Crash):
+        go_on(tmp_path / "run")
+    monkeypatch.undo()
+    assert [record["step"] for record in Run.open(tmp_path / "run").metrics()] == [7, 7, 14, 14]
+    go_on(tmp_path / "run")
+    assert snapshot(tmp_path / "run") == straight
+
+
+def test_the_comparison_sees_a_draw_of_dropout(tmp_path: Path, straight: dict[str, bytes | None]) -> None:
+    """Without dropout the bytes differ."""
     run = Run.create(tmp_path / "run", {})
     run_training(make_state(make_vae(dropout=0.0)), run)
     assert snapshot(run.path) != straight

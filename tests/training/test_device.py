@@ -58,6 +58,9 @@ def test_terms_are_float32_in_half_precision(likelihood: str) -> None:
     seen = []
     model.encoder.network.register_forward_hook(lambda module, inputs, outputs: seen.append(outputs.dtype))
     with accelerator_for("cpu", "bfloat16").autocast():
+        posterior = model.encoder(x)
+        assert posterior.mean.dtype == posterior.stddev.dtype == torch.float32
+        seen.clear()
         terms = model(x, noise.generator(0))
     assert seen == [torch.bfloat16]
     assert terms.distortion.dtype == terms.rate.dtype == terms.loss(0.5).dtype == torch.float32

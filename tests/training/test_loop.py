@@ -15,6 +15,7 @@ from reparam import noise, vae
 from reparam.distributions import Independent, Normal
 from reparam.errors import DivergedError, Interrupted
 from reparam.evaluation import log_likelihood
+from reparam.training import loop
 from reparam.training.feed import DeviceFeed
 from reparam.training.loop import exact_bound
 from reparam.training.progress import SilentWatcher
@@ -180,6 +181,17 @@ def test_training_stops_after_that_many_evaluations_without_a_better_bound(patie
     assert resumed.progress == state.progress
 
 
+def test_a_better_bound_renews_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    distortions = iter([9.0, 9.0, 9.5, 8.0, 8.5, 7.0, 7.5, 7.0, 8.0, 1.0])
+    monkeypatch.setattr(loop, "exact_bound", lambda *arguments, **more: (next(distortions), 1.0))
+    settings = Settings(epochs=2, batch_size=6, evaluate_every=1, kl_warmup_steps=0)
+    record, state = Memory(), make_state()
+    run_training(state, record, schedule=Schedule.plan(settings, 60, 4), patience=3)
+    assert record.best == [1, 4, 6]
+    assert (state.progress.step, state.progress.best_step, state.progress.best_elbo_nats) == (9, 6, -8.0)
+    assert state.progress.stopped_early
+
+
 def test_the_bound_is_a_mean_over_rows_of_any_batching() -> None:
     model, feed = make_vae(), make_feed(50)
     distortion, rate = exact_bound(model, feed, seed=0)
@@ -263,9 +275,16 @@ def global_state() -> tuple[Any, ...]:
 
 
 def test_training_leaves_global_state_as_it_was_however_it_ends() -> None:
+    inside = []
+
+    class Look(SilentWatcher):
+        def step(self, step: int) -> None:
+            inside.append((torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark))
+
     before = global_state()
-    run_training(make_state(), Memory())
+    run_training(make_state(), Memory(), Look())
     assert global_state() == before
+    assert set(inside) == {(True, False)}
     with pytest.raises(Interrupted):
         run_training(make_state(), Memory(), SignalAfter(3, signal.SIGTERM))
     assert global_state() == before
