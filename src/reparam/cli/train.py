@@ -81,7 +81,10 @@ def train(
     from reparam.training.settings import Settings, read_config
 
     for name, value in given.items():
-        Settings.from_mapping({name: value}, where=f"--{name.replace('_', '-')}")
+        try:
+            Settings(**{name: value})
+        except UsageError as error:
+            raise UsageError(str(error).replace(name, f"--{name.replace('_', '-')}", 1)) from None
     entries: dict[str, Any] = (read_config(config) if config is not None else {}) | given
     path = resume or out or next_free(Path("runs"))
     try:
