@@ -15,7 +15,7 @@ from reparam import __version__, noise
 from reparam.data.checks import check_trainable
 from reparam.data.schema import Examples
 from reparam.data.sources import read, source_name
-from reparam.errors import RunError
+from reparam.errors import RunError, UsageError
 from reparam.evaluation import CollapseCheck, collapse_check
 from reparam.planning import MOST_ROWS, Plan, make_plan
 from reparam.runs import Run, next_free
@@ -103,6 +103,7 @@ def resume(
 
     Raises:
         RunError: no run there; no usable checkpoint; other data or settings (named); locked by another process.
+        UsageError: the run was started with an array, and there is no ``source``.
     """
     watcher = console_watcher() if progress else SilentWatcher()
     run = Run.open(path)
@@ -111,7 +112,10 @@ def resume(
     if run.description["status"] == "finished":
         watcher.say(f"{run.path} is finished after {run.description['steps_done']:,} steps: nothing to do")
         return load(run.path, model=model)
-    examples = read_examples(run.description["data"]["source"] if source is None else source, ours)
+    source = run.description["data"]["source"] if source is None else source
+    if source is None:
+        raise UsageError(f"{run.path} was trained on an array: resume(path, x) needs the same data again")
+    examples = read_examples(source, ours)
     if examples.fingerprint() != run.description["data"]["fingerprint"]:
         raise RunError(
             f"the data is not what {run.path} was started with: its content differs (fingerprint "
@@ -159,7 +163,7 @@ class _Prepared:
 
 
 def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prepared:
-    plan = make_plan(examples, settings)
+    plan = make_plan(examples, settings, model)
     accelerator = accelerator_for(settings.device, settings.precision)
     rows = plan.feed(examples, "train", accelerator.device)
     some = torch.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).long()
@@ -215,6 +219,7 @@ def _finish(run: Run, prepared: _Prepared, state: TrainingState, watcher: Silent
         watcher.say(f"stopped early: no better validation bound in {prepared.plan.settings.patience} evaluations")
     watcher.say(f"best validation bound: {progress.best_elbo_nats:.2f} nats at step {progress.best_step:,}")
     run.update(
+        status="trained",
         steps_done=progress.step,
         stopped_early=progress.stopped_early,
         best={"step": progress.best_step, "elbo_nats": progress.best_elbo_nats},

@@ -5,7 +5,7 @@ directory stores.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -95,8 +95,8 @@ def make_feed(
     )
 
 
-def make_plan(examples: Examples, settings: Settings) -> Plan:
-    """Decide everything that the settings leave open.
+def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) -> Plan:
+    """Decide everything that the settings leave open; a model of the user's own decides its parts itself.
 
     Raises:
         UsageError: settings that do not fit the data.
@@ -110,19 +110,23 @@ def make_plan(examples: Examples, settings: Settings) -> Plan:
         validation_fraction=settings.validation_fraction,
         test_fraction=settings.test_fraction,
     )
-    likelihood, binarize, reason = choose_likelihood(schema, settings)
+    likelihood, binarize, reason = (
+        choose_likelihood(schema, settings) if model is None else _own_likelihood(schema, settings, model)
+    )
     scaling = Scaling.fit(examples.values[split.train], schema)
     latent_dim = settings.latent_dim or (32 if schema.kind == "image" else min(-(-schema.num_values // 2), 32))
     width = settings.width or DEFAULT_WIDTH[schema.kind]
-    schedule = Schedule.plan(settings, len(split.train))
+    networks = f"{'convolutional' if schema.kind == 'image' else 'MLP'} networks of width {width}"
+    if model is not None:
+        latent_dim, networks = model.prior().event_shape[0], "your own networks"
+    schedule = Schedule.plan(settings, len(split.train), schema.num_values)
     sentences = (
         f"data: {len(examples):,} {schema.describe()}",
         *examples.notes,
         f"split: {len(split.train):,} training, {len(split.validation):,} validation, {len(split.test):,} test rows"
         + (" (the data's own test split)" if examples.num_test else f" (by seed {settings.seed})"),
         f"likelihood: {reason}",
-        f"model: {latent_dim} latent dimensions, {'convolutional' if schema.kind == 'image' else 'MLP'} networks of "
-        f"width {width}",
+        f"model: {latent_dim} latent dimensions, {networks}",
         f"training: {schedule.total_steps:,} steps of {schedule.batch_size} rows "
         f"({schedule.total_steps // schedule.steps_per_epoch} epochs), evaluated every {schedule.evaluate_every}",
     )
@@ -174,6 +178,19 @@ def choose_likelihood(schema: Schema, settings: Settings) -> tuple[str, Binarize
     if schema.levels is not None:
         reason += "; the data has levels, so this is a density and not comparable to bits per dimension"
     return "gaussian", "none", reason
+
+
+def _own_likelihood(schema: Schema, settings: Settings, model: VAE) -> tuple[str, Binarize, str]:
+    family = model.decoder.family
+    known = [name for name, kind in LIKELIHOODS.items() if isinstance(family, kind)]
+    name = known[0] if known else type(family).__name__
+    if settings.likelihood not in (None, name):
+        raise UsageError(
+            f"the model's decoder has the likelihood {name}, but likelihood={settings.likelihood!r} was set"
+        )
+    if known:
+        return choose_likelihood(schema, replace(settings, likelihood=name))
+    return name, cast(Binarize, settings.binarize or "none"), f"the model's own, {name}"
 
 
 _HOW: Mapping[str, str] = {"dynamic": "anew each time they are seen", "static": "once"}

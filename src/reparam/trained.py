@@ -275,12 +275,18 @@ class TrainedVAE:
         return np.asarray(self.scaling.undo(_joined(parts)))
 
     def _bits_per_dim(self, log_likelihood_nats: float) -> float | None:
-        if self.run.description["likelihood"] == "gaussian":
+        if not self._scores_probabilities():
             return None
         return float(-log_likelihood_nats / (self.schema.num_values * np.log(2)))
 
+    def _scores_probabilities(self) -> bool:
+        """Whether the decoder gives probabilities of levels; the alternative is densities of real values."""
+        with torch.no_grad():
+            law = self.model.decoder(torch.zeros(1, *self.model.prior().event_shape, device=self.device))
+        return bool(law.support.is_discrete)
+
     def _baseline(self, examples: Examples, split: Split, rows: Array) -> dict[str, Any] | None:
-        if self.schema.kind != "table" or self.run.description["likelihood"] != "gaussian":
+        if self.schema.kind != "table" or self._scores_probabilities():
             return None
         train, test = (self.scaling.apply(examples.values[part]).astype(np.float64) for part in (split.train, rows))
         value = gaussian_log_likelihood(train, test)

@@ -33,7 +33,7 @@ def train(
     ] = None,
     resume: Annotated[Path | None, _option("Go on with a run that was stopped.", "none", "RUN")] = None,
     epochs: Annotated[int | None, _option("Passes through the data.", "enough for 13,000 steps")] = None,
-    batch_size: Annotated[int | None, _option("Examples a step.", "128")] = None,
+    batch_size: Annotated[int | None, _option("Examples a step.", "128, fewer for few rows")] = None,
     latent_dim: Annotated[int | None, _option("Latent dimensions.", "from the data")] = None,
     learning_rate: Annotated[float | None, _option("Peak step size.", "0.002")] = None,
     seed: Annotated[int | None, _option("Decides everything random.", "0")] = None,
@@ -41,7 +41,7 @@ def train(
     precision: Annotated[str | None, _option("Of the networks: float32 or bfloat16.", "float32")] = None,
     likelihood: Annotated[str | None, _option("bernoulli, discretized-logistic or gaussian.", "from the data")] = None,
     binarize: Annotated[
-        str | None, _option("Take grey values as probabilities of black: dynamic, static or none.", "from --likelihood")
+        str | None, _option("Take grey values as probabilities of white: dynamic, static or none.", "from --likelihood")
     ] = None,
     resize: Annotated[str | None, _option("Bring all images to this size.", "as they are", "HxW")] = None,
     skip_bad: Annotated[

@@ -153,7 +153,7 @@ def read_array(path: str | Path) -> Examples:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     np.save(f"{folder}/a.npy", np.arange(20.0).reshape(10, 2))
         ...     read_array(f"{folder}/a.npy").schema.describe()
-        'table, 2 columns, real values: x0, x1'
+        'rows of 2 columns, real values: x0, x1'
     """
     path = Path(path)
     if path.suffix.lower() == ".npz":

@@ -48,9 +48,8 @@ class DiscretizedLogistic(Unreparameterized):
     gradients are finite, wherever the law lies and however narrow it is: no floor under the probability is
     needed.
 
-    Source: Salimans, Karpathy, Chen & Kingma, PixelCNN++, arXiv:1701.05517, eq. 2 (one component, on [0, 1]
-        instead
-    of 0..255).
+    Source: Salimans, Karpathy, Chen & Kingma, PixelCNN++, arXiv:1701.05517, eq. 2 (one component, on [0, 1] instead of
+    0..255).
 
     Args:
         loc: centre of the continuous law, finite, in units of the grid (0 darkest, 1 brightest); any shape.

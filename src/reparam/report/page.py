@@ -106,7 +106,7 @@ def _header(contents: Contents, name: str) -> str:
         facts.append(count(steps, "step"))
     line = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     unfinished = ""
-    if description["status"] != "finished":
+    if description["status"] == "training":
         unfinished = notice("Training has not finished; this page shows what there is so far.")
     heading = f'<p class="over">Run report</p><h1>{name}</h1><ul class="line">{line}</ul>'
     return f"<header>{heading}{unfinished}</header>"

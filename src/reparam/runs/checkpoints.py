@@ -29,9 +29,6 @@ CHECKPOINTS = "checkpoints"
 LATEST = "latest"
 BEST = "best"
 
-manifest.MODEL = "model.safetensors"
-manifest.TRAINING = "training.safetensors"
-manifest.MANIFEST = "manifest.json"
 _STEP = re.compile(r"0|[1-9][0-9]{0,17}")
 _ASIDE = f"{files.TEMPORARY}old-"
 
@@ -43,7 +40,7 @@ class Checkpoint:
     Args:
         step: number of updates made when it was written.
         model: the model's tensors, on the CPU.
-        training: everything else that is a tensor: optimiser, averages, states of random generators.
+        training: everything else that is a tensor: raw weights, moments of the optimiser, sums.
         progress: everything that is not, as JSON: position in the data, best value, size of the metrics.
     """
 

@@ -209,7 +209,7 @@ class Run:
         Args:
             step: number of updates made, 0 or more.
             model: the model's tensors, on any device.
-            training: the other tensors needed to go on: optimiser, averages, states of random generators.
+            training: the other tensors needed to go on: raw weights, moments of the optimiser, sums.
             progress: the rest, as JSON.
             best: whether this is the best model so far.
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from reparam.training.settings import Settings
 
-__all__ = ["Schedule"]
+__all__ = ["Schedule", "default_batch_size"]
 
-DEFAULT_STEPS = 13_000
+# A run is this many steps by default, fewer where examples are so large that it would take hours: values seen by the
+# network (steps x batch x values of an example) then stay near this number, but never under the least number of steps.
+DEFAULT_STEPS, LEAST_STEPS = 13_000, 2_000
+DEFAULT_VALUES = 1_305_000_000
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Schedule:
         beta, kl_warmup: final weight of the KL, and steps of its linear rise.
 
     Example:
-        >>> schedule = Schedule.plan(Settings(epochs=10), num_rows=1280)
+        >>> schedule = Schedule.plan(Settings(epochs=10, batch_size=128), num_rows=1280, num_values=12)
         >>> schedule.total_steps, schedule.evaluate_every, schedule.kl_warmup
         (100, 100, 20)
         >>> schedule.beta_at(0), schedule.beta_at(20), schedule.learning_rate_at(100)
@@ -44,11 +47,12 @@ class Schedule:
     kl_warmup: int
 
     @classmethod
-    def plan(cls, settings: Settings, num_rows: int) -> "Schedule":
-        """The schedule these settings mean for this many training rows."""
-        batch_size = min(settings.batch_size, num_rows)
+    def plan(cls, settings: Settings, num_rows: int, num_values: int) -> "Schedule":
+        """The schedule these settings mean for this many training rows, of this many values each."""
+        batch_size = min(settings.batch_size or default_batch_size(num_rows), num_rows)
         steps_per_epoch = num_rows // batch_size
-        epochs = settings.epochs or math.ceil(DEFAULT_STEPS / steps_per_epoch)
+        steps = min(max(DEFAULT_VALUES // (batch_size * num_values), LEAST_STEPS), DEFAULT_STEPS)
+        epochs = settings.epochs or math.ceil(steps / steps_per_epoch)
         total = epochs * steps_per_epoch
         evaluate_every = settings.evaluate_every or min(max(steps_per_epoch, total // 100, 100), 1000)
         return cls(
@@ -78,3 +82,13 @@ class Schedule:
     def evaluates_after(self, step: int) -> bool:
         """Whether an evaluation follows step ``step``."""
         return (step + 1) % self.evaluate_every == 0 or step + 1 == self.total_steps
+
+
+def default_batch_size(num_rows: int) -> int:
+    """A power of two from 16 to 128 that makes at least 16 steps of a pass through the rows, where that is possible.
+
+    Example:
+        >>> default_batch_size(160), default_batch_size(1437), default_batch_size(54_000)
+        (16, 64, 128)
+    """
+    return min(max(1 << (max(num_rows // 16, 1).bit_length() - 1), 16), 128)

@@ -28,16 +28,18 @@ class Settings:
             default.
 
     Example:
-        >>> Settings(epochs=3).batch_size
-        128
+        >>> Settings(epochs=3).learning_rate
+        0.002
         >>> Settings(epochs=0)
         Traceback (most recent call last):
         reparam.errors.UsageError: epochs must be a whole number of at least 1 (default: chosen from the data), got 0
     """
 
     seed: int = _setting(0, "every random number of the run follows from it", low=0, high=2**63 - 1)
-    epochs: int | None = _setting(None, "passes through the training data; default: enough for 13,000 steps", low=1)
-    batch_size: int = _setting(128, "examples a step", low=1)
+    epochs: int | None = _setting(
+        None, "passes through the data; default: enough for 13,000 steps, fewer for large images", low=1
+    )
+    batch_size: int | None = _setting(None, "examples a step; default: 128, fewer for fewer than 2,048 rows", low=1)
     latent_dim: int | None = _setting(
         None, "latent dimensions; default: 32 for images, half the columns for tables", low=1
     )
@@ -59,7 +61,7 @@ class Settings:
         None, "law of a value given the latents", choices=("bernoulli", "discretized-logistic", "gaussian")
     )
     binarize: str | None = _setting(
-        None, "grey values as probabilities of black", choices=("dynamic", "static", "none")
+        None, "grey values as probabilities of white", choices=("dynamic", "static", "none")
     )
     validation_fraction: float = _setting(0.1, "share of rows for early stopping", low=0, high=0.5, open_low=True)
     test_fraction: float = _setting(0.1, "share of rows for the final evaluation", low=0, high=0.5, open_low=True)

@@ -93,6 +93,9 @@ class TrainingState:
                     f"{tuple(value.shape)}, found {found}"
                 )
         tensors = checkpoint.training
+        for name in tensors:
+            if name.startswith("model.") and name not in ours:
+                raise RunError(f"checkpoint {checkpoint.step} is of another model: this one has no '{name}'")
         self.model.load_state_dict({name: tensors[f"model.{name}"] for name in self.model.state_dict()})
         self.average.module.load_state_dict(checkpoint.model)
         self.average.n_averaged.copy_(tensors["average.count"])

@@ -41,9 +41,11 @@ def update(
         group["lr"] = learning_rate
     state.optimizer.zero_grad(set_to_none=True)
     accelerator.backward(loss)
-    norm = accelerator.clip_grad_norm_(state.model.parameters(), gradient_clip)
+    norm = nn.utils.get_total_norm([gradient for _, gradient in _gradients(state.model)])
+    # Looked at before clipping: a norm that is not finite would spoil every gradient, and hide which one it came from.
     if not torch.isfinite(loss + norm):
         raise DivergedError(_autopsy(state, terms, rows))
+    nn.utils.clip_grads_with_norm_(state.model.parameters(), gradient_clip, norm)
     state.optimizer.step()
     state.average.update_parameters(state.model)
     batch_sums = torch.stack([terms.distortion.detach().sum(), terms.rate.detach().sum()]).double()
@@ -59,13 +61,21 @@ def _autopsy(state: TrainingState, terms: LossTerms, rows: Tensor) -> str:
             which = rows.to(bad.device)[bad].tolist()
             found.append(f"{name} of training rows {_some(which)} ({int(bad.sum())} of {len(values)} in the batch)")
     if not found:
-        names = [name for name, gradient in _gradients(state.model) if not torch.isfinite(gradient).all()]
-        found.append(f"gradient of {_some(names)}")
+        found.append(_autopsy_of_gradients(state.model))
     return (
         f"step {state.progress.step + 1}: not finite: {'; '.join(found)}. The update was not made and the last "
         "checkpoint is good. Look at those rows for extreme values; a lower learning_rate or gradient_clip helps when "
         "the rows are fine"
     )
+
+
+def _autopsy_of_gradients(model: nn.Module) -> str:
+    gradients = _gradients(model)
+    names = [name for name, gradient in gradients if not torch.isfinite(gradient).all()]
+    if names:
+        return f"gradient of {_some(names)}"
+    largest, name = max((gradient.abs().max().item(), name) for name, gradient in gradients)
+    return f"norm of the gradient (largest entry {largest:.1e}, of {name})"
 
 
 def _gradients(model: nn.Module) -> list[tuple[str, Tensor]]:

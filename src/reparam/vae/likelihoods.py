@@ -31,7 +31,7 @@ class Bernoulli(nn.Module):
 
     Example:
         >>> law = Bernoulli.fit(torch.tensor([[0.0, 1.0], [1.0, 1.0]]))(torch.zeros(5, 2))
-        >>> law.mean[0]
+        >>> law.mean[0].detach()
         tensor([0.5000, 0.9990])
     """
 

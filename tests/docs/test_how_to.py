@@ -1,0 +1,91 @@
+"""The code of the how-to pages keeps the promises that the pages name."""
+
+import inspect
+
+import pytest
+import torch
+from scipy import stats
+
+import reparam
+from tests.contracts import test_laws as contract
+from tests.contracts.laws import PATHWISE, ROWS
+from tests.docs.pages import ROOT, blocks
+
+
+def names_of(page):
+    """What the Python blocks of a page define, run in order as one program."""
+    names = {"__name__": page}
+    text = (ROOT / "docs" / "how-to" / page).read_text("utf-8")
+    for block in blocks(text, "python"):
+        exec(compile(block.code, page, "exec"), names)
+    return names
+
+
+LAW = names_of("add-a-distribution.md")
+LIKELIHOOD = names_of("add-a-likelihood.md")
+
+
+def is_of_pathwise_laws(test):
+    """Whether it runs over rows with a pathwise gradient, and needs nothing but a row and a CPU."""
+    marks = getattr(test, "pytestmark", [])
+    registries = [mark.args[1] for mark in marks if mark.args[:1] == ("row",)]
+    if any(mark.name == "skipif" for mark in marks):
+        return False
+    return registries[:1] in ([ROWS], [PATHWISE]) and list(inspect.signature(test).parameters) == ["row"]
+
+
+CONTRACT = [test for _, test in inspect.getmembers(contract, inspect.isfunction) if is_of_pathwise_laws(test)]
+
+
+@pytest.mark.parametrize("test", CONTRACT, ids=lambda test: test.__name__)
+def test_the_new_law_keeps_the_contract(test):
+    test(LAW["row"])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_new_law_draws_what_it_says(dtype):
+    contract.test_draws_follow_the_reference_law(LAW["row"], dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_new_law_rounds_half_types_once(dtype):
+    contract.test_half_draws_are_float32_draws_rounded_once(LAW["row"], dtype)
+    contract.test_dtype_is_kept_and_half_computed_in_float32(LAW["row"], dtype)
+
+
+def test_the_contract_is_not_empty():
+    assert len(CONTRACT) > 15
+
+
+def test_the_new_likelihood_starts_at_the_data():
+    x = torch.tensor([[1.0, -1.0], [3.0, -5.0]])
+    law = LIKELIHOOD["Logistic"].fit(x, resolution=torch.zeros(2))(torch.zeros(1, 2))
+    torch.testing.assert_close(law.mean[0], x.mean(0))
+    torch.testing.assert_close(law.stddev[0], x.std(0, correction=0), rtol=1e-5, atol=0)
+
+
+def test_the_new_likelihood_is_the_density_summed_over_values():
+    family = LIKELIHOOD["Logistic"]((2,), floor=torch.tensor([0.3, 0.4]))
+    with torch.no_grad():
+        family.log_scale.copy_(torch.tensor([0.4, 0.3]).log())
+    seen = family(torch.tensor([[0.5, 0.0]])).log_prob(torch.tensor([[1.0, 2.0]])).item()
+    assert seen == pytest.approx(stats.logistic.logpdf([1.0, 2.0], [0.5, 0.0], 0.5).sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [-1e4, 1e4])
+def test_the_new_likelihood_stays_finite(size):
+    x = torch.tensor([[1.0, -1.0], [3.0, -5.0]])
+    outputs = torch.full((2, 2), size, requires_grad=True)
+    log_prob = LIKELIHOOD["Logistic"].fit(x, resolution=torch.zeros(2))(outputs).log_prob(x)
+    log_prob.sum().backward()
+    assert log_prob.isfinite().all()
+    assert outputs.grad.isfinite().all()
+
+
+def test_the_new_likelihood_is_trained_and_used_through_fit(tmp_path):
+    x, model = LIKELIHOOD["x"], LIKELIHOOD["model"]
+    assert LIKELIHOOD["terms"].distortion.shape == (500,)
+    trained = reparam.fit(
+        x, reparam.Settings(epochs=2, num_samples=5), out=tmp_path / "run", model=model, progress=False
+    )
+    assert trained.sample(3, seed=0).shape == trained.reconstruct(x[:3]).shape == (3, 3)
