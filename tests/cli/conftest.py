@@ -10,7 +10,7 @@ from PIL import Image
 
 from reparam.cli.main import main
 
-SMALL = "epochs = 1\nnum_samples = 5\nwidth = 4\nlatent_dim = 2\n"
+SMALL = "epochs = 1\nbatch_size = 128\nnum_samples = 5\nwidth = 4\nlatent_dim = 2\n"
 
 
 class Result(NamedTuple):

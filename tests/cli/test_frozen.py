@@ -1,5 +1,6 @@
 """The verbs and their options, exactly: what is added here is a promise, what is removed breaks somebody's script."""
 
+import dataclasses
 import re
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import pytest
 import typer
 
 from reparam.cli.main import app
+from reparam.training.settings import Settings
 
 OPTIONS = {
     "train": "--out --config --resume --epochs --batch-size --latent-dim --learning-rate --seed --device --precision "
@@ -60,6 +62,23 @@ def test_help_shows_arguments_every_option_and_its_default(verb: str, reparam: A
             meaning = re.sub(r"^--[a-z-]+( <\w+>| [A-Zx]+)?|\[.*", "", entry).strip()
             assert re.fullmatch(r"[\w(].{10,}\.", meaning), entry
     assert max(map(len, result.out.splitlines())) <= 80
+
+
+def test_the_defaults_in_the_help_of_train_are_those_of_the_settings(reparam: Any) -> None:
+    text = " ".join(reparam("train", "--help").out.split())
+    compared = 0
+    for entry in dataclasses.fields(Settings):
+        option = f"--{entry.name.replace('_', '-')}"
+        if option not in OPTIONS["train"].split():
+            continue
+        stated = entry.metadata["meaning"].partition("; default: ")[2]
+        expected = stated or {"None": "", "False": "off"}.get(str(entry.default), str(entry.default))
+        found = re.search(rf" {option} .*?\[default: ([^\]]+)\]", text)
+        assert found is not None
+        if expected:
+            assert found[1] == expected
+            compared += 1
+    assert compared >= 8
 
 
 @pytest.mark.parametrize("verb", OPTIONS)

@@ -157,7 +157,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
 def test_existing_paths_are_left_alone(tmp_path, name):
     (tmp_path / name).write_text("old")
     with pytest.raises(InputOutputError, match="exists; nothing was overwritten; choose another --out"):
-        check_target(tmp_path / name)
+        check_target(tmp_path / name, GREY)
     with pytest.raises(InputOutputError, match="exists; nothing was overwritten; choose another --out"):
         write_examples(tmp_path / name, _images(GREY), GREY)
     assert (tmp_path / name).read_text() == "old"
