@@ -103,7 +103,7 @@ def test_a_folder_of_images_is_handed_on(tmp_path, monkeypatch, images):
 def test_a_missing_path_names_the_nearest(place, monkeypatch):
     with pytest.raises(DataError, match=r"tabel\.csv does not exist; did you mean 'table\.csv'\?"):
         read(place / "tabel.csv")
-    with pytest.raises(DataError, match=r"zzz does not exist$"):
+    with pytest.raises(DataError, match=r"zzz does not exist; check the path$"):
         read(place / "nowhere" / "zzz")
     monkeypatch.chdir(place)
     with pytest.raises(DataError, match=r"digit does not exist; did you mean 'digits'\?"):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from reparam.data.images import read_images
 from reparam.data.schema import Column, Schema
-from reparam.data.writing import write_columns, write_examples
+from reparam.data.writing import check_target, write_columns, write_examples
 from reparam.errors import DataError, InputOutputError, UsageError
 
 GREY = Schema("image", (1, 4, 5), levels=256)
@@ -129,13 +129,15 @@ def test_extra_columns_belong_to_tables(tmp_path):
 @pytest.mark.parametrize(
     ("name", "schema", "message"),
     [
-        ("a.jpg", GREY, r"one of no ending \(a folder of PNG files\), \.png, \.npy; got \.jpg"),
+        ("a.jpg", GREY, r"in \.png or \.npy, or in nothing \(a folder of PNG files\); got \.jpg"),
         ("a.csv", GREY, r"got \.csv"),
-        ("a.png", TABLE, r"one of \.csv, \.tsv, \.parquet, \.npy; got \.png"),
-        ("a", TABLE, "got none"),
+        ("a.png", TABLE, r"in \.csv or \.tsv or \.parquet or \.npy; got \.png"),
+        ("a", TABLE, "got no ending"),
     ],
 )
 def test_unknown_endings_are_refused_with_the_known_ones(tmp_path, name, schema, message):
+    with pytest.raises(UsageError, match=message):
+        check_target(tmp_path / name, schema)
     with pytest.raises(UsageError, match=message):
         write_examples(tmp_path / name, np.zeros((2, *schema.shape)), schema)
 
@@ -154,6 +156,8 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "a.npy", "a"])
 def test_existing_paths_are_left_alone(tmp_path, name):
     (tmp_path / name).write_text("old")
+    with pytest.raises(InputOutputError, match="exists; nothing was overwritten; choose another --out"):
+        check_target(tmp_path / name, GREY)
     with pytest.raises(InputOutputError, match="exists; nothing was overwritten; choose another --out"):
         write_examples(tmp_path / name, _images(GREY), GREY)
     assert (tmp_path / name).read_text() == "old"

@@ -1,6 +1,7 @@
 """What a person sees of training: terms in nats and the time left, on stderr alone."""
 
 import io
+import re
 import sys
 import time
 
@@ -33,9 +34,16 @@ def open_terminal(monkeypatch: pytest.MonkeyPatch, kind: str = "xterm-256color")
 
 
 def test_the_terms_are_told_with_the_best_marked() -> None:
-    text = "validation bound -90.13 nats *(distortion 65.00, rate 25.13; training -89.00)"
-    assert terms_text(RECORDS, best=True) == text
-    assert terms_text(RECORDS, best=False) == text.replace(" *", "  ")
+    text = "validation bound -90.13 nats (distortion 65.00, rate 25.13; training -89.00)"
+    assert terms_text(RECORDS, best=True) == f"{text}, best so far"
+    assert terms_text(RECORDS, best=False) == text
+
+
+def test_large_terms_are_told_with_separators() -> None:
+    large = [{name: value if isinstance(value, str) else 1000 * value for name, value in RECORDS[0].items()}] * 2
+    assert terms_text(large, best=False) == (
+        "validation bound -89,004.00 nats (distortion 64,000.00, rate 25,004.00; training -89,004.00)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,7 @@ def test_a_line_has_the_terms_and_the_time_left(
     watcher.stop()
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == f"step  1,500/2,000  {terms_text(RECORDS, True)}  {left} left\n"
+    assert err == f"step 1,500/2,000, {left} left: {terms_text(RECORDS, True)}\n"
 
 
 def test_a_bar_moves_shows_the_terms_and_keeps_sentences_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,8 +77,25 @@ def test_a_bar_moves_shows_the_terms_and_keeps_sentences_as_they_are(monkeypatch
     text = terminal.getvalue()
     assert "run directory: runs/[bold]1[/bold]\n" in text
     assert "checkpoint [/x] saved" in text
-    assert "1500/2000" in text
-    assert "validation bound -90.13 nats *(distortion 65.00, rate 25.13; training -89.00)" in text
+    assert "1,500/2,000 steps, " in text
+    assert terms_text(RECORDS, best=True) in text
+
+
+def test_in_a_narrow_terminal_sentences_break_between_words_and_paths_and_terms_stay_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = open_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "40")
+    watcher = BarWatcher()
+    path = "/a/rather-long/path/to-a/run-directory/of-mine"
+    watcher.say(f"run directory: {path} and more words after it, :smile: too")
+    assert terminal.getvalue() == f"run directory:\n{path}\nand more words after it, :smile: too\n"
+    watcher.start(0, 20_000)
+    watcher.evaluated(RECORDS, best=True)
+    watcher.stop()
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
+    assert terms_text(RECORDS, best=True) in " ".join(shown.split())
+    assert max(len(line) for line in re.split(r"[\r\n]+", shown) if path not in line) <= 40
 
 
 def test_a_bar_that_is_never_started_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +116,15 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = open_terminal(monkeypatch, kind="dumb")
     assert type(console_watcher()) is LineWatcher
     assert terminal.getvalue() == ""
+
+
+def test_lines_go_on_when_their_reader_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    LineWatcher().say("data: 10 rows")
 
 
 def test_silence_is_silent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,10 +45,17 @@ for verb in (
 
 def run() -> None:
     """What the console script calls."""
+    # A stream may be closed (`>&-`), or lack a sign in its encoding: neither is a reason to lose a result.
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        # A path or a sign that the terminal's encoding lacks is no reason to lose a result.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:], program=_program(sys.argv[0])))
+    code = main(sys.argv[1:], program=_program(sys.argv[0]))
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What could not be written was told by main; Python would try once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str], *, program: str = "reparam") -> int:
@@ -64,7 +71,6 @@ def main(arguments: Sequence[str], *, program: str = "reparam") -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output has left (`reparam ... | head`): nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the last to hear of it; --debug shows all
         if debug:

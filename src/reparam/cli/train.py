@@ -32,9 +32,13 @@ def train(
         Path | None, _option("TOML file whose keys are names of settings; options given here win.", "none")
     ] = None,
     resume: Annotated[Path | None, _option("Go on with a run that was stopped.", "none", "RUN")] = None,
-    epochs: Annotated[int | None, _option("Passes through the data.", "enough for 13,000 steps")] = None,
+    epochs: Annotated[
+        int | None, _option("Passes through the data.", "enough for 13,000 steps, fewer for large images")
+    ] = None,
     batch_size: Annotated[int | None, _option("Examples a step.", "128, fewer for few rows")] = None,
-    latent_dim: Annotated[int | None, _option("Latent dimensions.", "from the data")] = None,
+    latent_dim: Annotated[
+        int | None, _option("Latent dimensions.", "32 for images, half the columns for tables")
+    ] = None,
     learning_rate: Annotated[float | None, _option("Peak step size.", "0.002")] = None,
     seed: Annotated[int | None, _option("Decides everything random.", "0")] = None,
     device: Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps.", "auto")] = None,
@@ -57,7 +61,7 @@ def train(
 
     Example: reparam train digits --out runs/digits
     """
-    given = {
+    given: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
         "latent_dim": latent_dim,
@@ -81,8 +85,11 @@ def train(
     from reparam.training.settings import Settings, read_config
 
     for name, value in given.items():
-        Settings.from_mapping({name: value}, where=f"--{name.replace('_', '-')}")
-    entries: dict[str, Any] = (read_config(config) if config is not None else {}) | given
+        try:
+            Settings(**{name: value})
+        except UsageError as error:
+            raise UsageError(str(error).replace(name, f"--{name.replace('_', '-')}", 1)) from None
+    entries = (read_config(config) if config is not None else {}) | given
     path = resume or out or next_free(Path("runs"))
     try:
         if resume is not None:

@@ -114,7 +114,8 @@ def check_constant(values: np.ndarray[Any, Any], names: Sequence[str], where: st
         which = f"column {found[0]} has" if len(found) == 1 else f"columns {', '.join(found)} have"
         leave = "it" if len(found) == 1 else "them"
         raise DataError(
-            f"{where}: {which} the same value in every row; leave {leave} out: set `columns` to the names to keep "
+            f"{where}: {which} the same value in every row; leave {leave} out: set `columns` to the names to keep, "
+            "in Python or in the file given to --config "
             "(flattened images: pass them as [rows, height, width])"
         )
 

@@ -113,7 +113,7 @@ def _does_not_exist(path: Path) -> str:
     if path.parent.is_dir():
         known += [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
     near = suggestion(path.name, known)
-    return f"{path} does not exist" + (f"; {near}" if near.startswith("did you mean") else "")
+    return f"{path} does not exist" + (f"; {near}" if near.startswith("did you mean") else "; check the path")
 
 
 def _kind_of_file(path: Path) -> str:

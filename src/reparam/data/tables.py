@@ -250,7 +250,10 @@ def _fixes(problem: Problem, name: str, clean: list[str], num_rows: int, label: 
     elif problem.kind == "text" and label is None:
         fixes.append(f"make it the label with label = {json.dumps(name, ensure_ascii=False)}")
     if clean:
-        fixes.append(f"leave columns out with columns = {json.dumps(clean, ensure_ascii=False)}")
+        kept = json.dumps(clean, ensure_ascii=False)
+        fixes.append(
+            f"leave columns out with columns = {kept} (a setting: in Python, or in the file given to --config)"
+        )
     return fixes
 
 

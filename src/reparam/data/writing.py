@@ -196,8 +196,8 @@ def _table_columns(values: Array, schema: Schema, extra: Mapping[str, Array]) ->
 def _suffix(target: Path, known: Sequence[str]) -> str:
     suffix = target.suffix.lower()
     if suffix not in known:
-        choices = ", ".join(ending or "no ending (a folder of PNG files)" for ending in known)
-        raise UsageError(f"cannot write {target}: expected a name ending in one of {choices}; got {suffix or 'none'}")
+        choices = " or ".join(filter(None, known)) + (", or in nothing (a folder of PNG files)" if "" in known else "")
+        raise UsageError(f"cannot write {target}: expected a name ending in {choices}; got {suffix or 'no ending'}")
     return suffix
 
 
