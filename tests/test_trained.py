@@ -15,6 +15,7 @@ from scipy import stats
 import reparam
 from reparam.data.scaling import Scaling
 from reparam.errors import DataError, RunError, UsageError
+from reparam.training.feed import DeviceFeed
 from reparam.vae import StandardNormal
 from tests.conftest import TABLE, UNITS
 from tests.runs.faults import snapshot
@@ -295,11 +296,16 @@ def test_values_that_are_no_levels_of_the_model_are_refused(
             call(x * factor)
 
 
-def test_grey_images_are_scored_as_they_were_binarised(tmp_path: Path) -> None:
+def test_grey_images_are_scored_as_black_and_white_and_encoded_as_they_are(tmp_path: Path) -> None:
     settings = reparam.Settings(epochs=1, num_samples=2, width=4, binarize="dynamic")
     trained = reparam.fit("digits", settings, out=tmp_path / "run", progress=False)
     x = trained.examples().values[:50]
-    assert (trained.log_likelihood(x, num_samples=2) < 0).all()
+    drawn = DeviceFeed(torch.from_numpy(x), levels=17, binarize="static", seed=0, name="given").values.numpy() * 16
+    assert set(np.unique(drawn)) == {0, 16}
+    np.testing.assert_array_equal(
+        trained.log_likelihood(x, num_samples=2), trained.log_likelihood(drawn, num_samples=2)
+    )
+    assert not np.allclose(trained.encode(x).loc, trained.encode(drawn).loc)
     assert trained.evaluate()["protocol"]["binarize"] == "dynamic"
     means = trained.reconstruct(x)
     assert 0 <= means.min() < means.max() <= 16

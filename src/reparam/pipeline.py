@@ -51,7 +51,7 @@ def fit(
         settings: what differs from the defaults.
         out: run directory to create; default: the first free one of ``runs/1``, ``runs/2``, ...
         model: your own :class:`reparam.vae.VAE`, in the units of scaled data (levels in [0, 1]; real values with
-            mean 0 and variance 1); default: built for the data.
+            mean 0 and variance 1); default: built for the data. The likelihood is then that of its decoder.
         progress: tell on stderr how it goes.
 
     Returns:

@@ -119,6 +119,15 @@ def test_restored_moments_lie_in_memory_as_their_parameters_do() -> None:
     assert channels_last > 3
 
 
+def test_restored_moments_and_counts_live_where_the_fused_update_looks_for_them() -> None:
+    straight, elsewhere = make_state(), make_state()
+    advance(straight, 1)
+    elsewhere.model.to("meta")  # a device that every machine has beside its own
+    elsewhere._restore_optimizer(straight.training_tensors())
+    for parameter in elsewhere.model.parameters():
+        assert {value.device.type for value in elsewhere.optimizer.state[parameter].values()} == {"meta"}
+
+
 def test_the_average_follows_fast_at_first_and_slowly_later() -> None:
     state = make_state(make_vae(dropout=0.0))
     weight, averaged = (model.decoder.network[0].weight for model in (state.model, state.average.module))  # type: ignore[union-attr, index]

@@ -104,14 +104,16 @@ class TrainingState:
         self.progress = Progress(**checkpoint.progress)
 
     def _restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
+        fused = self.optimizer.defaults["fused"]
         for name, parameter in self.model.named_parameters():
             state: dict[str, Any] = {}
             for key in ("step", "exp_avg", "exp_avg_sq"):
                 stored = tensors.get(f"optimizer.{key}.{name}")
                 if stored is None:
                     break
-                # Moments keep the parameter's memory layout: the fused update walks both in step.
+                # Moments keep the parameter's memory layout, and the count of steps its device: the fused update walks
+                # through all of them together.
                 fresh = torch.zeros_like(stored) if key == "step" else torch.zeros_like(parameter)
-                state[key] = fresh.copy_(stored)
+                state[key] = fresh.to(parameter.device if fused else fresh.device).copy_(stored)
             if state:
                 self.optimizer.state[parameter] = state
