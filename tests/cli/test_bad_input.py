@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+from reparam.trained import TrainedVAE
 from tests.cli.conftest import SMALL, snapshot, write_photos, write_table
 
 Prepare = Callable[[Path, Path], object]
@@ -437,6 +438,21 @@ def test_a_place_that_cannot_be_written_leaves_nothing(
     assert "--out" in result.err
     assert "Traceback" not in result.err
     assert snapshot(tmp_path) == {}
+
+
+@pytest.mark.parametrize("verb", ["encode", "reconstruct", "sample", "vary"])
+def test_a_bad_place_is_refused_before_data_is_read_or_anything_computed(
+    verb: str, tmp_path: Path, runs: Path, reparam: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("too late")
+
+    for name in ("examples", "sample"):
+        monkeypatch.setattr(TrainedVAE, name, fail)
+    (tmp_path / "there.npy").touch()
+    result = reparam(verb, runs / "digits", "--out", tmp_path / "there.npy")
+    assert result.code == SYSTEM
+    assert "there.npy exists; nothing was overwritten" in result.err
 
 
 def test_resuming_a_finished_run_does_nothing_and_says_so(

@@ -35,7 +35,7 @@ def train(
     epochs: Annotated[
         int | None, _option("Passes through the data.", "enough for 13,000 steps, fewer for large images")
     ] = None,
-    batch_size: Annotated[int | None, _option("Examples a step.", "128, fewer for few rows")] = None,
+    batch_size: Annotated[int | None, _option("Examples a step.", "128, fewer for fewer than 2,048 rows")] = None,
     latent_dim: Annotated[
         int | None, _option("Latent dimensions.", "32 for images, half the columns for tables")
     ] = None,
