@@ -18,7 +18,7 @@ from reparam.data.sources import read, source_name
 from reparam.errors import RunError, UsageError
 from reparam.evaluation import CollapseCheck, collapse_check
 from reparam.planning import MOST_ROWS, Plan, make_plan
-from reparam.runs import Run, next_free
+from reparam.runs import Run, next_free, refuse_existing
 from reparam.trained import TrainedVAE, load
 from reparam.training.device import accelerator_for
 from reparam.training.feed import DeviceFeed
@@ -72,11 +72,11 @@ def fit(
     """
     settings = settings or Settings()
     watcher = console_watcher() if progress else SilentWatcher()
-    examples = read_examples(source, settings)
-    prepared = _prepare(examples, settings, model)
+    path = next_free(Path("runs")) if out is None else Path(out)
+    refuse_existing(path)
+    prepared = _prepare(read_examples(source, settings), settings, model)
     for sentence in (*prepared.plan.sentences, prepared.precheck.sentence()):
         watcher.say(sentence)
-    path = next_free(Path("runs")) if out is None else Path(out)
     run = Run.create(path, _description(prepared, source, custom=model is not None))
     watcher.say(f"run directory: {path}")
     return _train_and_finish(run, prepared, watcher)
@@ -226,7 +226,7 @@ def _finish(run: Run, prepared: _Prepared, state: TrainingState, watcher: Silent
     )
     trained = load(run.path, model=prepared.model, device=str(prepared.accelerator.device))
     watcher.say("evaluating on the test rows")
-    trained.evaluate(prepared.examples, most_values=MOST_EVALUATED)
+    trained.evaluate(prepared.examples, most_values=MOST_EVALUATED, say=watcher.say)
     trained.report(prepared.examples)
     run.update(status="finished")
     return load(run.path, model=prepared.model, device=str(prepared.accelerator.device))

@@ -3,7 +3,7 @@
 Everything is deterministic: encodings and reconstructions are means, draws take a seed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -149,6 +149,7 @@ class TrainedVAE:
         num_samples: int | None = None,
         seed: int = 0,
         most_values: float | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """Measure the model on the run's test rows, and write ``evaluation.json``.
 
@@ -158,6 +159,7 @@ class TrainedVAE:
             num_samples: importance samples an example; default: the run's setting.
             seed: decides the draws of the estimate and of binarisation.
             most_values: look at no more rows than keep ``num_samples × values`` below this.
+            say: is told every now and then how many rows are done.
 
         Returns:
             The entries of ``evaluation.json``: bound, rate, distortion, log-likelihood with standard error and
@@ -172,7 +174,8 @@ class TrainedVAE:
         examples, split = self._own_data(x)
         rows = _evenly(split.test, _row_limit(most_values, num_samples * self.schema.num_values))
         feed = self._feed(examples.values[rows], seed=seed, name="test", scored=True)
-        found = bounds(self.model, feed.in_order(BATCH), num_samples=num_samples, seed=seed)
+        watch = None if say is None else _tenths(len(rows), say)
+        found = bounds(self.model, feed.in_order(BATCH), num_samples=num_samples, seed=seed, watch=watch)
         numbers = found.to_json() | {
             "split": "test",
             "num_rows": len(split.test),
@@ -363,6 +366,19 @@ def _check_levels(values: Array, known: Schema) -> None:
             f"the model knows whole levels from 0 to {known.levels - 1}; got {'' if whole else 'fractions '}"
             f"from {low:g} to {high:g}. Round them, or bring them to that range first"
         )
+
+
+def _tenths(total: int, say: Callable[[str], None]) -> Callable[[int], None]:
+    """Says how many rows are done whenever another tenth of them is."""
+    told = 0
+
+    def watch(done: int) -> None:
+        nonlocal told
+        if done * 10 // total > told and done < total:
+            told = done * 10 // total
+            say(f"evaluated {done:,} of {total:,} rows")
+
+    return watch
 
 
 def _at_least_one(name: str, value: int) -> None:

@@ -90,7 +90,9 @@ def test_cut_short_emptied_or_replaced_files_are_found(folder: Path, name: str) 
 def test_missing_files_and_files_that_are_none_are_found(folder: Path, name: str) -> None:
     path = folder / name
     path.unlink()
-    with pytest.raises(RunError, match=rf"{name}: missing, .*`reparam train --resume '.*my run'` falls back"):
+    with pytest.raises(
+        RunError, match=rf"{name}: missing, .*Restore a copy.*`reparam train --resume '.*my run'` goes on"
+    ):
         manifest.read(folder)
     path.mkdir()
     with pytest.raises(RunError, match=name):

@@ -44,5 +44,7 @@ def evaluate(
 
     Example: reparam evaluate runs/digits --samples 1000
     """
-    numbers = load_run(run, device).evaluate(source, num_samples=samples, seed=seed)
+    from reparam.training.progress import console_watcher
+
+    numbers = load_run(run, device).evaluate(source, num_samples=samples, seed=seed, say=console_watcher().say)
     emit(numbers, aligned([*evaluation_rows(numbers), ("next", command(context, "report", run))]), as_json)

@@ -23,6 +23,9 @@ __all__ = ["Bounds", "bounds", "log_likelihood"]
 # Burda et al. 2016: a unit is active if its posterior mean varies over the data, Cov_x(E_q[z_d | x]) > 0.01.
 ACTIVE_VARIANCE = 0.01
 
+# Draws of 28 x 28 images are decoded a third faster in batches of 1000 than of 4000, on two cores.
+VALUES_AT_ONCE = 800_000
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -60,7 +63,7 @@ class Bounds:
 
 @torch.no_grad()
 def log_likelihood(
-    model: VAE, x: Tensor, *, num_samples: int, generator: torch.Generator, draws_at_once: int = 4000
+    model: VAE, x: Tensor, *, num_samples: int, generator: torch.Generator, draws_at_once: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """Importance-weighted ``log p(x)`` of each example, and the effective sample size of its weights.
 
@@ -69,8 +72,11 @@ def log_likelihood(
 
     Args:
         num_samples: draws ``S`` an example.
-        draws_at_once: decoded in one batch; decides memory and speed.
+        draws_at_once: decoded in one batch; decides memory and speed. Default: as many as keep the values of a batch in
+            the caches of a processor.
     """
+    if draws_at_once is None:
+        draws_at_once = min(max(VALUES_AT_ONCE // x[0].numel(), 64), 8192)
     log_weights = []
     for part in x.split(max(draws_at_once // num_samples, 1)):
         posterior = model.encoder(part)

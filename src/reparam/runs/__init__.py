@@ -6,6 +6,6 @@ of training; all of it is written by ``files.py`` and encoded by ``formats.py``.
 
 from reparam.runs.checkpoints import Checkpoint
 from reparam.runs.formats import FORMAT_VERSION
-from reparam.runs.run import Run, next_free
+from reparam.runs.run import Run, next_free, refuse_existing
 
-__all__ = ["FORMAT_VERSION", "Checkpoint", "Run", "next_free"]
+__all__ = ["FORMAT_VERSION", "Checkpoint", "Run", "next_free", "refuse_existing"]

@@ -89,7 +89,9 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 def _damaged(path: Path, reason: str) -> RunError:
     resume = resume_command(path.parents[2])
-    return RunError(f"{path}: {reason}. {resume} falls back to an earlier checkpoint; or restore a copy")
+    return RunError(
+        f"{path}: {reason}. Restore a copy; or, where training has not finished, {resume} goes on from an earlier checkpoint"
+    )
 
 
 def _entry(data: bytes) -> dict[str, Any]:

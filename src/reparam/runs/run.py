@@ -31,7 +31,7 @@ from reparam.runs.checkpoints import Checkpoint, Checkpoints
 from reparam.runs.formats import FORMAT_VERSION
 from reparam.runs.manifest import resume_command
 
-__all__ = ["Run", "next_free"]
+__all__ = ["Run", "next_free", "refuse_existing"]
 
 _DESCRIPTION = "run.json"
 _METRICS = "metrics.jsonl"
@@ -90,7 +90,7 @@ class Run:
             InputOutputError: the system does not let us write there.
         """
         path = Path(path)
-        _refuse_existing(path)
+        refuse_existing(path)
         entries = {"format_version": FORMAT_VERSION, "reparam": __version__, **description}
         contents = formats.dump_json(entries, _DESCRIPTION)
         hint = "Nothing was trained; `--out` chooses the place of a run"
@@ -321,7 +321,13 @@ class Run:
         return self.path.joinpath(*parts)
 
 
-def _refuse_existing(path: Path) -> None:
+def refuse_existing(path: Path | str) -> None:
+    """Nothing if a run can be made at ``path``: what is there already is never overwritten.
+
+    Raises:
+        RunError: there is a file, a run, or another directory; says which, and what to do.
+    """
+    path = Path(path)
     if not os.path.lexists(path):
         return
     if not path.is_dir():

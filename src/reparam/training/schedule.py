@@ -54,7 +54,7 @@ class Schedule:
         steps = min(max(DEFAULT_VALUES // (batch_size * num_values), LEAST_STEPS), DEFAULT_STEPS)
         epochs = settings.epochs or math.ceil(steps / steps_per_epoch)
         total = epochs * steps_per_epoch
-        evaluate_every = settings.evaluate_every or min(max(steps_per_epoch, total // 100, 100), 1000)
+        evaluate_every = min(settings.evaluate_every or min(max(steps_per_epoch, total // 100, 100), 1000), total)
         return cls(
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,

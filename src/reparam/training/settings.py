@@ -152,6 +152,4 @@ def _expected(kind: str, limits: Mapping[str, Any]) -> str:
         return "text"
     name = "a whole number" if "int" in kind else "a number"
     low = f"above {limits['low']:g}" if limits.get("open_low") else f"of at least {limits['low']:g}"
-    return f"{name} {low}" + (
-        "" if limits["high"] == math.inf or limits["high"] > 2**62 else f" and at most {limits['high']:g}"
-    )
+    return f"{name} {low}" + ("" if limits["high"] == math.inf else f" and at most {limits['high']:g}")
