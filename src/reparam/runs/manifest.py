@@ -90,7 +90,8 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
 def _damaged(path: Path, reason: str) -> RunError:
     resume = resume_command(path.parents[2])
     return RunError(
-        f"{path}: {reason}. Restore a copy; or, where training has not finished, {resume} goes on from an earlier checkpoint"
+        f"{path}: {reason}. Restore a copy; or, where training has not finished, {resume} goes on from an earlier "
+        "checkpoint"
     )
 
 
