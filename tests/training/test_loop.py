@@ -143,20 +143,32 @@ def test_validation_is_scored_by_the_averaged_weights_that_are_kept() -> None:
         assert record.validation()[checkpoint.step] == -(distortion + rate)
 
 
-def test_the_best_checkpoint_has_the_highest_validation_bound_after_the_warm_up() -> None:
+def test_the_best_checkpoint_has_the_highest_validation_bound() -> None:
     # A step size far too large makes the bound go up and down.
     settings = Settings(epochs=4, batch_size=6, evaluate_every=2, learning_rate=0.3, kl_warmup_steps=8)
     record, state = Memory(), make_state(make_vae(dropout=0.0))
-    schedule = Schedule.plan(settings, 60, 4)
-    run_training(state, record, schedule=schedule)
-    counted = {step: elbo for step, elbo in record.validation().items() if step >= schedule.kl_warmup}
-    assert state.progress.best_elbo_nats == max(counted.values())
-    assert state.progress.best_step == max(counted, key=counted.__getitem__) == record.best[-1]
+    run_training(state, record, schedule=Schedule.plan(settings, 60, 4))
+    bounds = record.validation()
+    assert state.progress.best_elbo_nats == max(bounds.values())
+    assert state.progress.best_step == max(bounds, key=bounds.__getitem__) == record.best[-1]
     highest = -math.inf
-    for step, elbo in record.validation().items():
-        assert (step in record.best) == (step in counted and elbo > highest)
-        highest = max(highest, elbo) if step in counted else highest
-    assert 1 < len(record.best) < len(counted)
+    for step, elbo in bounds.items():
+        assert (step in record.best) == (elbo > highest)
+        highest = max(highest, elbo)
+    assert 1 < len(record.best) < len(bounds)
+
+
+@pytest.mark.parametrize(("warmup", "stopped_at"), [(0, 4), (8, 8)])
+def test_patience_is_counted_once_the_kl_has_its_full_weight(
+    monkeypatch: pytest.MonkeyPatch, warmup: int, stopped_at: int
+) -> None:
+    # The first evaluation, after step 2, stays the best and is kept; the first worse one that counts ends the run.
+    distortions = iter([1.0, *[9.0] * 30])
+    monkeypatch.setattr(loop, "exact_bound", lambda *_, **__: (next(distortions), 0.0))
+    settings = Settings(epochs=4, batch_size=6, evaluate_every=2, kl_warmup_steps=warmup)
+    record, state = Memory(), make_state(make_vae(dropout=0.0))
+    run_training(state, record, schedule=Schedule.plan(settings, 60, 4), patience=1)
+    assert (state.progress.best_step, state.progress.step) == (2, stopped_at)
 
 
 def test_selection_looks_at_the_bound_itself_whatever_beta_is() -> None:

@@ -131,13 +131,12 @@ def _evaluate(
             "values"
         )
 
-    # Until the KL has its full weight the weights aim at something else than the bound: no verdict before that.
-    counts = step >= schedule.kl_warmup
     elbo = validation_record["elbo_nats"]
-    best = counts and (progress.best_elbo_nats is None or elbo > progress.best_elbo_nats)
+    best = progress.best_elbo_nats is None or elbo > progress.best_elbo_nats
     if best:
         progress.best_step, progress.best_elbo_nats, progress.evaluations_since_best = step, elbo, 0
-    elif counts:
+    elif step >= schedule.kl_warmup:
+        # Before that the weights aim at something else than the bound, and a worse one is no reason to stop.
         progress.evaluations_since_best += 1
     progress.stopped_early = progress.evaluations_since_best >= patience and step < schedule.total_steps
     records = [training_record, validation_record]
