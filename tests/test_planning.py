@@ -124,7 +124,7 @@ def test_the_plan_says_every_decision() -> None:
         "split: 1,437 training, 180 validation, 180 test rows (by seed 0)",
         "likelihood: discretised logistic over 17 levels (--likelihood or --binarize to change)",
         "model: 32 latent dimensions, convolutional networks of width 16",
-        "training: 56 steps of 100 rows (4 epochs), evaluated every 100",
+        "training: 56 steps of 100 rows (4 epochs), evaluated every 56",
     )
     sentences = make_plan(table(50, 2), Settings(latent_dim=1)).sentences
     assert "model: 1 latent dimension, MLP networks of width 128" in sentences

@@ -14,10 +14,10 @@ import torch
 from reparam import __version__, noise
 from reparam.data.checks import check_trainable
 from reparam.data.schema import Examples
-from reparam.data.sources import read, source_name
+from reparam.data.sources import source_name
 from reparam.errors import RunError, UsageError
 from reparam.evaluation import CollapseCheck, collapse_check
-from reparam.planning import MOST_ROWS, Plan, make_plan
+from reparam.planning import MOST_ROWS, Plan, make_plan, read_examples
 from reparam.runs import Run, next_free, refuse_existing
 from reparam.trained import TrainedVAE, load
 from reparam.training.device import accelerator_for
@@ -74,7 +74,7 @@ def fit(
     watcher = console_watcher() if progress else SilentWatcher()
     path = next_free(Path("runs")) if out is None else Path(out)
     refuse_existing(path)
-    prepared = _prepare(read_examples(source, settings), settings, model)
+    prepared = _prepare(_read_to_learn(source, settings), settings, model)
     for sentence in (*prepared.plan.sentences, prepared.precheck.sentence()):
         watcher.say(sentence)
     run = Run.create(path, _description(prepared, source, custom=model is not None))
@@ -134,17 +134,8 @@ def resume(
     return _train_and_finish(run, prepared, watcher)
 
 
-def read_examples(source: Any, settings: Settings) -> Examples:
-    """The examples of a source, read as the settings say."""
-    from reparam.data.images import parse_size
-
-    examples = read(
-        source,
-        resize=None if settings.resize is None else parse_size(settings.resize),
-        skip_bad=settings.skip_bad,
-        columns=settings.columns,
-        label=settings.label,
-    )
+def _read_to_learn(source: Any, settings: Settings) -> Examples:
+    examples = read_examples(source, settings)
     check_trainable(examples, str(source) if isinstance(source, str | Path) else "the data")
     return examples
 

@@ -1,6 +1,6 @@
 """From data and settings to the decisions of a run, each of them said aloud.
 
-Nothing here draws, trains or writes: a :class:`Plan` is what ``reparam train`` shows before it starts and what a run
+Nothing here trains or writes: a :class:`Plan` is what ``reparam train`` shows before it starts and what a run
 directory stores.
 """
 
@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reparam.data.images import parse_size
 from reparam.data.scaling import Scaling
 from reparam.data.schema import Examples, Schema
+from reparam.data.sources import read
 from reparam.data.splits import Split, split_rows
 from reparam.errors import UsageError
 from reparam.training.feed import DeviceFeed
@@ -21,7 +23,7 @@ from reparam.training.schedule import Schedule
 from reparam.training.settings import Settings
 from reparam.vae import DEFAULT_WIDTH, LIKELIHOODS, VAE, assemble
 
-__all__ = ["Binarize", "Plan", "choose_likelihood", "make_feed", "make_plan"]
+__all__ = ["Binarize", "Plan", "choose_likelihood", "make_feed", "make_plan", "read_examples", "split_examples"]
 
 Binarize = Literal["dynamic", "static", "none"]
 
@@ -73,6 +75,28 @@ class Plan:
         return assemble(self.schema.shape, family, latent_dim=self.latent_dim, width=self.width)
 
 
+def read_examples(source: Any, settings: Settings) -> Examples:
+    """The examples of a source, read as the settings say; errors are those of :func:`reparam.data.read`."""
+    return read(
+        source,
+        resize=None if settings.resize is None else parse_size(settings.resize),
+        skip_bad=settings.skip_bad,
+        columns=settings.columns,
+        label=settings.label,
+    )
+
+
+def split_examples(examples: Examples, settings: Settings) -> Split:
+    """The rows for training, validation and test: the same for the same rows and settings."""
+    return split_rows(
+        len(examples),
+        num_test=examples.num_test,
+        seed=settings.seed,
+        validation_fraction=settings.validation_fraction,
+        test_fraction=settings.test_fraction,
+    )
+
+
 def make_feed(
     values: np.ndarray[Any, Any],
     schema: Schema,
@@ -103,13 +127,7 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
         DataError: too few rows, or columns that do not vary.
     """
     schema = examples.schema
-    split = split_rows(
-        len(examples),
-        num_test=examples.num_test,
-        seed=settings.seed,
-        validation_fraction=settings.validation_fraction,
-        test_fraction=settings.test_fraction,
-    )
+    split = split_examples(examples, settings)
     likelihood, binarize, reason = (
         choose_likelihood(schema, settings) if model is None else _own_likelihood(schema, settings, model)
     )

@@ -3,6 +3,7 @@
 Everything is deterministic: encodings and reconstructions are means, draws take a seed.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,17 @@ import torch
 from torch import Tensor
 
 from reparam import noise
+from reparam.data.checks import check_same_kind
 from reparam.data.scaling import Scaling
 from reparam.data.schema import Examples, Schema
-from reparam.data.sources import read
-from reparam.data.splits import Split, split_rows
-from reparam.errors import DataError, RunError, UsageError
+from reparam.data.splits import Split
+from reparam.errors import RunError, UsageError
 from reparam.evaluation import bounds, gaussian_log_likelihood, health, log_likelihood
-from reparam.planning import make_feed
+from reparam.planning import make_feed, read_examples, split_examples
 from reparam.runs import Run
 from reparam.training.device import accelerator_for
 from reparam.training.feed import DeviceFeed
+from reparam.training.progress import tenths
 from reparam.training.settings import Settings
 from reparam.vae import LIKELIHOODS, VAE, assemble
 
@@ -77,9 +79,8 @@ class TrainedVAE:
         x = self.run.description["data"]["source"] if x is None else x
         if x is None:
             raise UsageError(f"{self.run.path} was trained on an array: say which data")
-        examples = x if isinstance(x, Examples) else self._read(x)
-        _check_schema(examples.schema, self.schema)
-        _check_levels(examples.values, self.schema)
+        examples = x if isinstance(x, Examples) else read_examples(x, self.settings)
+        check_same_kind(examples, self.schema)
         return examples
 
     def encode(self, x: Any) -> Encoding:
@@ -174,7 +175,7 @@ class TrainedVAE:
         examples, split = self._own_data(x)
         rows = _evenly(split.test, _row_limit(most_values, num_samples * self.schema.num_values))
         feed = self._feed(examples.values[rows], seed=seed, name="test", scored=True)
-        watch = None if say is None else _tenths(len(rows), say)
+        watch = None if say is None else tenths(len(rows), say)
         found = bounds(self.model, feed.in_order(BATCH), num_samples=num_samples, seed=seed, watch=watch)
         numbers = found.to_json() | {
             "split": "test",
@@ -224,7 +225,7 @@ class TrainedVAE:
         if examples.labels is not None:
             names, codes = np.unique(examples.labels[rows], return_inverse=True)
             gallery["labels"] = torch.from_numpy(codes.astype(np.int64))
-            metadata["label_names"] = _json([str(name) for name in names])
+            metadata["label_names"] = json.dumps([str(name) for name in names])
         self.run.write_tensors("gallery.safetensors", gallery, metadata)
         return write_report(self.run)
 
@@ -240,27 +241,7 @@ class TrainedVAE:
                 f"the data is not what {self.run.path} was trained on: its content differs, so its test rows are "
                 "unknown. For other data use log_likelihood"
             )
-        settings = self.settings
-        split = split_rows(
-            len(examples),
-            num_test=examples.num_test,
-            seed=settings.seed,
-            validation_fraction=settings.validation_fraction,
-            test_fraction=settings.test_fraction,
-        )
-        return examples, split
-
-    def _read(self, x: Any) -> Examples:
-        from reparam.data.images import parse_size
-
-        settings = self.settings
-        return read(
-            x,
-            resize=None if settings.resize is None else parse_size(settings.resize),
-            skip_bad=settings.skip_bad,
-            columns=settings.columns,
-            label=settings.label,
-        )
+        return examples, split_examples(examples, self.settings)
 
     def _feed(self, values: Array, *, seed: int, name: str, scored: bool) -> DeviceFeed:
         # A grey value is scored as the black or white it is drawn as; encoded as the probability it states.
@@ -348,39 +329,6 @@ def _empty_model(run: Run, schema: Schema) -> VAE:
         return assemble(schema.shape, family, latent_dim=network["latent_dim"], width=network["width"])
 
 
-def _check_schema(given: Schema, known: Schema) -> None:
-    same_names = [column.name for column in given.columns] == [column.name for column in known.columns]
-    if given.kind != known.kind or given.shape != known.shape or (known.levels is None and not same_names):
-        raise DataError(
-            f"these examples are not of the kind the model knows: expected {known.describe()}; got {given.describe()}"
-        )
-
-
-def _check_levels(values: Array, known: Schema) -> None:
-    if known.levels is None:
-        return
-    low, high = values.min(), values.max()
-    whole = values.dtype.kind != "f" or (values == np.trunc(values)).all()
-    if low < 0 or high >= known.levels or not whole:
-        raise DataError(
-            f"the model knows whole levels from 0 to {known.levels - 1}; got {'' if whole else 'fractions '}"
-            f"from {low:g} to {high:g}. Round them, or bring them to that range first"
-        )
-
-
-def _tenths(total: int, say: Callable[[str], None]) -> Callable[[int], None]:
-    """Says how many rows are done whenever another tenth of them is."""
-    told = 0
-
-    def watch(done: int) -> None:
-        nonlocal told
-        if done * 10 // total > told and done < total:
-            told = done * 10 // total
-            say(f"evaluated {done:,} of {total:,} rows")
-
-    return watch
-
-
 def _at_least_one(name: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
@@ -398,9 +346,3 @@ def _evenly(rows: Array, most: int | None) -> Array:
 
 def _joined(parts: list[Tensor]) -> Array:
     return torch.cat(parts).cpu().numpy()
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value)

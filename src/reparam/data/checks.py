@@ -8,10 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from reparam.data.schema import Examples
+from reparam.data.schema import Examples, Schema
 from reparam.errors import DataError
 
-__all__ = ["MIN_ROWS", "as_labels", "check_constant", "check_finite", "check_not_empty", "check_trainable", "zero_one"]
+__all__ = [
+    "MIN_ROWS",
+    "as_labels",
+    "check_constant",
+    "check_finite",
+    "check_not_empty",
+    "check_same_kind",
+    "check_trainable",
+    "zero_one",
+]
 
 MIN_ROWS = 10
 """Fewest rows that can be split into training, validation and test."""
@@ -56,6 +65,38 @@ def check_trainable(examples: Examples, where: str) -> None:
         check_constant(examples.values, [column.name for column in examples.schema.columns], where)
     elif examples.values.min() == examples.values.max():
         raise DataError(f"{where}: every pixel of every image is {examples.values.min()}; there is nothing to learn")
+
+
+def check_same_kind(examples: Examples, known: Schema) -> None:
+    """Refuse examples that a model of other data cannot take.
+
+    Args:
+        examples: what is given.
+        known: the schema the model was trained on.
+
+    Raises:
+        DataError: another kind, shape or set of columns, or values that are not among the known levels.
+
+    Example:
+        >>> from reparam.data.arrays import examples_from_array
+        >>> examples = examples_from_array(np.random.default_rng(0).normal(size=(2, 3)))
+        >>> check_same_kind(examples, examples.schema)
+    """
+    given, values = examples.schema, examples.values
+    same_names = [column.name for column in given.columns] == [column.name for column in known.columns]
+    if given.kind != known.kind or given.shape != known.shape or (known.levels is None and not same_names):
+        raise DataError(
+            f"these examples are not of the kind the model knows: expected {known.describe()}; got {given.describe()}"
+        )
+    if known.levels is None:
+        return
+    low, high = values.min(), values.max()
+    whole = values.dtype.kind != "f" or bool((values == np.trunc(values)).all())
+    if low < 0 or high >= known.levels or not whole:
+        raise DataError(
+            f"the model knows whole levels from 0 to {known.levels - 1}; got {'' if whole else 'fractions '}"
+            f"from {low:g} to {high:g}. Round them, or bring them to that range first"
+        )
 
 
 def check_finite(values: np.ndarray[Any, Any], where: str, names: Sequence[str] = ()) -> None:

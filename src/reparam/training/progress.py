@@ -3,11 +3,11 @@
 import sys
 import textwrap
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["BarWatcher", "LineWatcher", "SilentWatcher", "console_watcher"]
+__all__ = ["BarWatcher", "LineWatcher", "SilentWatcher", "console_watcher", "tenths"]
 
 
 class SilentWatcher:
@@ -106,6 +106,25 @@ def console_watcher() -> SilentWatcher:
 
     console = Console(stderr=True)
     return BarWatcher() if console.is_terminal and not console.is_dumb_terminal else LineWatcher()
+
+
+def tenths(total: int, say: Callable[[str], None]) -> Callable[[int], None]:
+    """A function to be told how many rows are done, which says so whenever another tenth of them is.
+
+    Example:
+        >>> watch = tenths(100, print)
+        >>> watch(4); watch(50); watch(100)
+        evaluated 50 of 100 rows
+    """
+    told = 0
+
+    def watch(done: int) -> None:
+        nonlocal told
+        if done * 10 // total > told and done < total:
+            told = done * 10 // total
+            say(f"evaluated {done:,} of {total:,} rows")
+
+    return watch
 
 
 def terms_text(records: Sequence[Mapping[str, Any]], best: bool) -> str:
