@@ -12,7 +12,9 @@ from torch import nn
 
 import reparam
 from reparam import noise, vae
+from reparam.data.sources import read
 from reparam.errors import DataError, DivergedError, InputOutputError, RunError, UsageError
+from reparam.planning import make_plan
 from reparam.runs import Run
 from tests.runs.faults import snapshot
 from tests.training.small import TABLE
@@ -185,9 +187,7 @@ def test_a_diverging_run_stops_with_its_last_good_checkpoint(tmp_path: Path) -> 
     model = mine()
     model.encoder.network = Faulty(4, 6)
     settings = reparam.Settings(epochs=2, batch_size=20, evaluate_every=2, num_samples=3)
-    with pytest.raises(
-        DivergedError, match=r"step 4: not finite: distortion of training rows .*; rate of training rows"
-    ):
+    with pytest.raises(DivergedError, match=r"step 4: not finite: distortion of rows .* of the data .*; rate of rows"):
         fit(ROWS, tmp_path / "run", settings, model=model)
     run = Run.open(tmp_path / "run")
     assert run.description["status"] == "training"
@@ -279,3 +279,18 @@ def test_progress_is_told_on_stderr_alone(tmp_path: Path, capsys: pytest.Capture
         assert words in err
     fit(ROWS, tmp_path / "silent")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_bad_row_is_named_by_its_number_in_the_data(tmp_path: Path) -> None:
+    class BlowsUp(nn.Linear):
+        """A network that cannot take large values."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) / (x.abs().max(dim=1, keepdim=True).values < 5)
+
+    model, rows = mine(), ROWS.copy()
+    train = make_plan(read(rows), reparam.Settings()).split.train
+    rows[train[-1]] += 1000
+    model.encoder.network = BlowsUp(4, 6)
+    with pytest.raises(DivergedError, match=rf"step 1: not finite: .* of rows {train[-1]} of the data \(from 0; 1 of"):
+        fit(rows, tmp_path / "run", reparam.Settings(epochs=1, batch_size=len(train), num_samples=3), model=model)

@@ -65,6 +65,7 @@ class Plan:
             self.binarize,
             seed=self.settings.seed,
             name=part,
+            row_numbers=torch.from_numpy(rows),
             device=device,
         )
 
@@ -105,6 +106,7 @@ def make_feed(
     *,
     seed: int,
     name: str,
+    row_numbers: Tensor | None = None,
     device: torch.device | str = "cpu",
 ) -> DeviceFeed:
     """Rows in the user's units, held as the model sees them."""
@@ -115,6 +117,7 @@ def make_feed(
         binarize=binarize,
         seed=seed,
         name=name,
+        row_numbers=row_numbers,
         device=device,
     )
 

@@ -69,8 +69,8 @@ def test_a_bad_value_names_the_step_the_term_and_the_training_row(state: Trainin
     with pytest.raises(DivergedError) as caught:
         step(state, x)
     message = str(caught.value)
-    assert message.startswith("step 2: not finite: distortion of training rows 7, 1 (2 of 5 in the batch)")
-    assert "rate of training rows 7, 1 (2 of 5 in the batch)" in message
+    assert message.startswith("step 2: not finite: distortion of rows 7, 1 of the data (from 0; 2 of 5 in the batch)")
+    assert "rate of rows 7, 1 of the data (from 0; 2 of 5 in the batch)" in message
     assert "The update was not made and the last checkpoint is good" in message
     assert caught.value.exit_code == 5
     assert_unchanged(state, before)
@@ -82,14 +82,15 @@ def test_only_the_term_that_is_not_finite_is_named(state: TrainingState) -> None
     with torch.no_grad():
         state.model.decoder.family.offset[0] = math.nan  # type: ignore[union-attr, operator, index]
     with pytest.raises(
-        DivergedError, match=r"not finite: distortion of training rows 40, 7, 23, 1, 18 \(5 of 5 in the batch\)\. The"
+        DivergedError,
+        match=r"not finite: distortion of rows 40, 7, 23, 1, 18 of the data \(from 0; 5 of 5 in the batch\)\. The",
     ):
         step(state, TABLE.draw(5).float())
 
 
 def test_many_bad_rows_are_counted_not_listed(state: TrainingState) -> None:
     with pytest.raises(
-        DivergedError, match=r"training rows 0, 1, 2, 3, 4, 5, 6, 7 and 92 more \(100 of 100 in the batch\)"
+        DivergedError, match=r"rows 0, 1, 2, 3, 4, 5, 6, 7 and 92 more of the data \(from 0; 100 of 100 in the batch\)"
     ):
         step(state, torch.full((100, 4), math.nan), torch.arange(100))
 

@@ -22,6 +22,7 @@ class DeviceFeed:
             (Salakhutdinov & Murray 2008); ``"static"``: once, here; ``"none"``.
         seed: decides the static draw, and the draws of :meth:`in_order`.
         name: of the split, so that no two splits share draws.
+        row_numbers: ``[N]``, what people call these rows (in the data they come from); default: 0, 1, 2, ...
         device: where the rows live; they stay in main memory when they would fill more than half of what is free.
 
     Example:
@@ -39,8 +40,10 @@ class DeviceFeed:
         binarize: Literal["dynamic", "static", "none"] = "none",
         seed: int,
         name: str,
+        row_numbers: Tensor | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
+        self.row_numbers = torch.arange(len(values)) if row_numbers is None else row_numbers
         self.device = torch.device(device)
         self.top = None if levels is None else levels - 1
         self.dynamic = binarize == "dynamic"

@@ -61,10 +61,8 @@ def train(
             step = progress.step
             epoch, position = schedule.epoch_and_position(step)
             if epoch != order_epoch:
-                order, order_epoch = (
-                    noise.permutation(len(rows), generator=noise.generator(seed, "order", epoch)),
-                    epoch,
-                )
+                order_epoch = epoch
+                order = noise.permutation(len(rows), generator=noise.generator(seed, "order", epoch))
             batch = order[position * schedule.batch_size :][: schedule.batch_size]
             generator = noise.generator(seed, "step", step, device=accelerator.device)
             noise.seed_global(seed, "network", step)
@@ -72,7 +70,7 @@ def train(
                 state,
                 accelerator,
                 rows.gather(batch, generator),
-                batch,
+                rows.row_numbers[batch],
                 learning_rate=schedule.learning_rate_at(step),
                 beta=schedule.beta_at(step),
                 gradient_clip=gradient_clip,

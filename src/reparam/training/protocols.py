@@ -22,7 +22,9 @@ class LossTerms(Protocol):
 
 
 class Feed(Protocol):
-    """Rows as the model sees them, on its device."""
+    """Rows as the model sees them, on its device; ``row_numbers`` are theirs in the data they come from."""
+
+    row_numbers: Tensor
 
     def __len__(self) -> int: ...
 

@@ -28,7 +28,7 @@ def update(
     Args:
         state: changed in place.
         accelerator: runs the networks in the run's precision.
-        x: ``[B, *X]``; rows: which training rows these are, for messages.
+        x: ``[B, *X]``; rows: their numbers in the data (from 0), for messages.
         generator: where the posterior's draw comes from.
 
     Raises:
@@ -59,7 +59,9 @@ def _autopsy(state: TrainingState, terms: LossTerms, rows: Tensor) -> str:
         bad = ~torch.isfinite(values.detach())
         if bad.any():
             which = rows.to(bad.device)[bad].tolist()
-            found.append(f"{name} of training rows {_some(which)} ({int(bad.sum())} of {len(values)} in the batch)")
+            found.append(
+                f"{name} of rows {_some(which)} of the data (from 0; {int(bad.sum())} of {len(values)} in the batch)"
+            )
     if not found:
         found.append(_autopsy_of_gradients(state.model))
     return (
