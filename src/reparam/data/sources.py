@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from reparam.data.image_files import EXTENSIONS
 from reparam.data.schema import Examples
 from reparam.errors import DataError, InputOutputError, UsageError, suggestion
 
@@ -13,7 +14,6 @@ __all__ = ["read", "source_name"]
 
 _TABLES = (".csv", ".tsv", ".parquet")
 _ARRAYS = (".npy", ".npz")
-_IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 _ACCEPTED = (
     "a folder of images, a .csv, .tsv or .parquet table (or a folder of parts), a .npy or .npz array, "
     "an IDX file or the folder of the four MNIST files"
@@ -124,7 +124,7 @@ def _kind_of_file(path: Path) -> str:
         return "table file"
     if suffix in _ARRAYS:
         return "array file"
-    if suffix in _IMAGES:
+    if suffix in EXTENSIONS:
         raise DataError(f"{path}: one image is not enough to learn from; give the folder that holds the images")
     if is_idx_file(path):
         return "IDX file"
@@ -142,7 +142,7 @@ def _kind_of_folder(folder: Path) -> str:
         for name in names
         if not name.startswith(".")
     )
-    images = {suffix: suffixes[suffix] for suffix in _IMAGES if suffix in suffixes}
+    images = {suffix: suffixes[suffix] for suffix in EXTENSIONS if suffix in suffixes}
     tables = Counter(
         entry.suffix.lower()
         for entry in folder.iterdir()
