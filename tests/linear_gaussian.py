@@ -69,3 +69,19 @@ def unbound(values: Tensor, low: float, high: float) -> Tensor:
     """The inverse of ``soft_bound``."""
     middle, half = (low + high) / 2, (high - low) / 2
     return middle + half * (2 / math.pi) * torch.tan((math.pi / 2) * (values - middle) / half)
+
+
+def bias_and_error_of_importance_weighting(log_weights: Tensor, num_samples: int) -> tuple[float, float]:
+    """How far a mean of bounds from ``num_samples`` weights lies below the truth, and its standard error, in nats.
+
+    Delta method: with v the relative variance of one weight, the logarithm of a mean of K weights has bias -v / 2K,
+    and the mean of such logarithms over all S draws of an example has variance v / S.
+
+    Shapes:
+        log_weights: all draws, ``[S, N]``.
+    """
+    num_draws, num_rows = log_weights.shape
+    effective = (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
+    relative_variance = num_draws / effective - 1
+    bias = relative_variance.mean() / (2 * num_samples)
+    return bias.item(), (relative_variance.sum() / num_draws).sqrt().item() / num_rows

@@ -116,10 +116,10 @@ def resume(
     if source is None:
         raise UsageError(f"{run.path} was trained on an array: resume(path, x) needs the same data again")
     examples = read_examples(source, ours)
-    if examples.fingerprint() != run.description["data"]["fingerprint"]:
+    if examples.fingerprint != run.description["data"]["fingerprint"]:
         raise RunError(
             f"the data is not what {run.path} was started with: its content differs (fingerprint "
-            f"{examples.fingerprint()[:12]}, expected {run.description['data']['fingerprint'][:12]}). Bring the data "
+            f"{examples.fingerprint[:12]}, expected {run.description['data']['fingerprint'][:12]}). Bring the data "
             "back, or start a new run with another --out"
         )
     if run.description["network"]["kind"] == "custom" and model is None:
@@ -236,7 +236,7 @@ def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str,
         "binarize": plan.binarize,
         "data": {
             "source": str(source if source == "digits" else Path(source).resolve()) if is_path else None,
-            "fingerprint": prepared.examples.fingerprint(),
+            "fingerprint": prepared.examples.fingerprint,
             "num_rows": len(prepared.examples),
             "num_train": len(plan.split.train),
             "num_validation": len(plan.split.validation),

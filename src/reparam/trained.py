@@ -236,7 +236,7 @@ class TrainedVAE:
 
     def _own_data(self, x: Any) -> tuple[Examples, Split]:
         examples = self.examples(x)
-        if examples.fingerprint() != self.run.description["data"]["fingerprint"]:
+        if examples.fingerprint != self.run.description["data"]["fingerprint"]:
             raise RunError(
                 f"the data is not what {self.run.path} was trained on: its content differs, so its test rows are "
                 "unknown. For other data use log_likelihood"

@@ -41,7 +41,7 @@ def test_images_come_as_eight_bit_values_in_the_order_of_their_names(tmp_path):
 
 def test_reading_twice_gives_the_same(tmp_path):
     _fill(tmp_path, count=40)
-    assert read_images(tmp_path).fingerprint() == read_images(str(tmp_path)).fingerprint()
+    assert read_images(tmp_path).fingerprint == read_images(str(tmp_path)).fingerprint
 
 
 def test_black_and_white_is_binary_until_it_is_resized(tmp_path):

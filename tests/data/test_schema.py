@@ -28,7 +28,7 @@ def test_it_says_what_it_is() -> None:
 def test_a_fingerprint_is_of_content_shape_and_type() -> None:
     values = np.arange(6.0).reshape(3, 2)
     same = Examples(values.copy(order="F"), TABLE)
-    assert same.fingerprint() == Examples(values, TABLE).fingerprint()
+    assert same.fingerprint == Examples(values, TABLE).fingerprint
     changed = values.copy()
     changed[2, 1] += 1e-12
     others = [
@@ -38,4 +38,4 @@ def test_a_fingerprint_is_of_content_shape_and_type() -> None:
         Examples(values, TABLE, num_test=1),
         Examples(values[::-1], TABLE),
     ]
-    assert len({example.fingerprint() for example in [same, *others]}) == 6
+    assert len({example.fingerprint for example in [same, *others]}) == 6

@@ -7,6 +7,7 @@ images as images, tables as tables. It says nothing about models.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -94,8 +95,9 @@ class Examples:
     def __len__(self) -> int:
         return len(self.values)
 
+    @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the values, their shape and type: equal data, equal fingerprint."""
+        """SHA-256 (hex) of the values, their shape and type: equal data, equal fingerprint. Computed once."""
         digest = hashlib.sha256(f"{self.values.dtype.str} {self.values.shape} {self.num_test}".encode())
         digest.update(np.ascontiguousarray(self.values).data)
         return digest.hexdigest()
