@@ -78,11 +78,11 @@ def test_laws_of_the_noise(like):
 
 
 @pytest.mark.parametrize("dtype", HALVES)
-def test_half_types_get_float32_noise(dtype):
+def test_half_types_get_float32_normals_and_every_type_float64_uniforms(dtype):
     like = torch.zeros((), dtype=dtype)
     for source in (Iid(), Antithetic(0), Sobol(0)):
         assert source.standard_normal(torch.Size([2]), torch.Size([3]), like=like).dtype == torch.float32
-        assert source.uniform(torch.Size([2]), torch.Size([3]), like=like).dtype == torch.float32
+        assert source.uniform(torch.Size([2]), torch.Size([3]), like=like).dtype == torch.float64
 
 
 @pytest.mark.parametrize("like", [F32, F64])
@@ -91,7 +91,7 @@ def test_uniform_never_reaches_the_ends(monkeypatch, like, lattice):
     """Force the extreme lattice points that torch may return; each has a chance of 2^-53."""
     monkeypatch.setattr(torch, "rand", lambda shape, dtype, **_: torch.full(shape, lattice, dtype=dtype))
     drawn = noise.uniform((1,), like=like)
-    expected = 2.0**-54 if lattice == 0 else 1 - torch.finfo(like.dtype).eps / 2
+    expected = 2.0**-54 if lattice == 0 else 1 - 2.0**-53
     assert drawn.item() == expected
     mirrored = Antithetic(0).uniform(torch.Size([2]), torch.Size([]), like=like)
     assert ((mirrored > 0) & (mirrored < 1)).all()
@@ -180,3 +180,27 @@ def test_sobol_edges():
 def test_a_cpu_generator_gives_the_same_numbers_on_a_gpu():
     there = noise.standard_normal((5,), like=F32.cuda(), generator=generator(0))
     assert torch.equal(there.cpu(), noise.standard_normal((5,), like=F32, generator=generator(0)))
+
+
+@pytest.mark.parametrize("concentration", [1e-30, 0.03, 1.0, 7.5, 1e6])
+def test_standard_gamma_follows_its_law_in_log_space(concentration):
+    a = torch.full((100_000,), concentration, dtype=torch.float64)
+    g, e = noise.standard_gamma(a, generator=generator(0))
+    log_draw = g.log() - e / a
+    assert log_draw.isfinite().all()
+    if concentration < 1e-20:  # log P(log x < t) is a·t there, as far as float64 can tell
+        check_continuous(concentration * log_draw, lambda t: np.exp(np.minimum(t, 0)))
+    else:
+        check_continuous(log_draw, lambda t: stats.gamma(concentration).cdf(np.exp(t)))
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_standard_gamma_takes_half_types_and_a_generator(dtype):
+    a = torch.full((4,), 0.5, dtype=dtype, requires_grad=True)
+    one, other = (noise.standard_gamma(a, generator=generator(0)) for _ in range(2))
+    for x, y in zip(one, other, strict=True):
+        assert torch.equal(x, y)
+        assert x.dtype == torch.float32
+        assert not x.requires_grad
+    with pytest.raises(ParameterError, match=r"reparam\.noise\.generator"):
+        noise.standard_gamma(a, generator=0)

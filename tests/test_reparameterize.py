@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from reparam.errors import ParameterError
-from reparam.reparameterize import implicit, inverse_cdf, location_scale
+from reparam.reparameterize import attach, implicit, inverse_cdf, location_scale
 
 
 def double(*values):
@@ -69,3 +69,43 @@ def test_implicit_under_vmap_and_grad():
 def test_implicit_refuses_another_shape():
     with pytest.raises(ParameterError, match=r"one value for each draw.*\(2, 3\).*expected \(3,\)"):
         implicit(torch.ones(3), lambda y: y.expand(2, 3), lambda y: y)
+
+
+def velocity_of_growth(y, rate, power):
+    return y / rate, y * torch.log(power)
+
+
+def growing(start, rate, power):
+    """What ``velocity_of_growth`` integrates to from the point it is called at, in closed form."""
+
+    def exponent(p):
+        return p * p.log() - p
+
+    return start * (rate / rate.detach()) * torch.exp(exponent(power) - exponent(power.detach()))
+
+
+def test_attach_is_right_to_any_order_and_in_both_modes():
+    start = torch.tensor([[0.5, 0.6], [1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
+    point = (torch.tensor([1.0, 2.0], dtype=torch.float64), torch.tensor(3.0, dtype=torch.float64))
+
+    def loss(draw):
+        return lambda *theta: (draw(*theta) ** 3).sum()
+
+    attached = loss(lambda *theta: attach(start, velocity_of_growth, *theta))
+    exact = loss(lambda *theta: growing(start, *theta))
+    for derivative in (
+        lambda f: torch.autograd.functional.jacobian(f, point),
+        lambda f: torch.autograd.functional.hessian(f, point),
+        lambda f: torch.func.jvp(f, point, (torch.ones(2).double(), torch.tensor(0.3).double()))[1],
+        lambda f: torch.func.hessian(lambda p: torch.func.grad(lambda q: f(point[0], q))(p))(point[1]),
+    ):
+        torch.testing.assert_close(derivative(attached), derivative(exact))
+
+
+def test_attach_drops_the_gradient_of_the_sample_and_broadcasts():
+    start = torch.ones(4, 3, requires_grad=True)
+    rate = torch.full((3,), 2.0, requires_grad=True)
+    moving = attach(start, lambda y, r: (y / r,), rate)
+    moving.sum().backward()
+    assert start.grad is None
+    assert torch.equal(rate.grad, torch.full((3,), 2.0))

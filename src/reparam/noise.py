@@ -11,7 +11,12 @@ same source gives the same noise each time it is asked for the same shape. That 
 need, and it is why two laws that must be independent need two different seeds, and why a training loop needs
 a new seed each step.
 
-Half precision parameters get float32 noise: their laws compute in float32 and round once, at the end.
+Half precision parameters get float32 normals: their laws compute in float32 and round once, at the end. Uniform noise
+is float64 whatever the law's dtype: near 1 a float32 has no numbers closer than 6e-8, and a tail cut there is a tail
+that no quantile can bring back.
+
+A few draws depend on a parameter and are made here too, as torch makes them natively (:func:`bernoulli`,
+:func:`standard_gamma`). They carry no gradient.
 """
 
 import hashlib
@@ -36,6 +41,7 @@ __all__ = [
     "generator",
     "permutation",
     "seed_global",
+    "standard_gamma",
     "standard_normal",
     "uniform",
 ]
@@ -100,19 +106,24 @@ def standard_normal(shape: Sequence[int], *, like: Tensor, generator: torch.Gene
 
 
 def uniform(shape: Sequence[int], *, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Independent draws from the open interval (0, 1): never 0, never 1.
+    """Independent draws from the open interval (0, 1), in float64: never 0, never 1.
 
-    Drawn on a lattice of 2^53 points shifted by half a step, then rounded to the dtype. The smallest possible
-    draw is 2^-54 in every dtype; the largest is the largest number of the dtype below 1 (``1 - 2^-24`` in
-    float32), so neither tail is cut more than the dtype itself cuts it. torch's float32 lattice has 2^24
-    points and contains 0.
+    Drawn on a lattice of 2^53 points shifted by half a step. The smallest possible draw is 2^-54, the largest
+    1 - 2^-53, and ``1 - u`` is exact, so a quantile written from the smaller of both sees both tails. torch's float32
+    lattice has 2^24 points and contains 0.
 
-    Arguments and errors as for :func:`standard_normal`.
+    Args:
+        shape: shape of the result.
+        like: gives the device.
+        generator: as for :func:`standard_normal`.
+
+    Raises:
+        ParameterError: ``generator`` is not a ``torch.Generator``.
 
     Example:
         >>> u = uniform((1000,), like=torch.zeros(()), generator=generator(0))
-        >>> bool(((u > 0) & (u < 1)).all())
-        True
+        >>> bool(((u > 0) & (u < 1)).all()), u.dtype
+        (True, torch.float64)
     """
     device = _device(like, generator)
     drawn = torch.rand(tuple(shape), generator=generator, dtype=torch.float64, device=device)
@@ -134,6 +145,33 @@ def bernoulli(probabilities: Tensor, *, generator: torch.Generator | None = None
     device = _device(probabilities, generator)
     chances = probabilities.detach().to(device=device, dtype=_dtype(probabilities))
     return torch.bernoulli(chances, generator=generator).to(probabilities)
+
+
+def standard_gamma(concentration: Tensor, *, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    """Independent draws from Gamma(concentration, 1), in two factors that do not underflow; no gradient.
+
+    Returns ``(g, e)``: the draw is ``g · exp(-e / concentration)``, and its logarithm ``log g - e / concentration`` is
+    exact however small the concentration is. Here g follows Gamma(concentration + 1, 1), e is standard exponential, and
+    the product is a draw by Stuart's theorem (1962). Shape of ``concentration``; float32 for half types.
+
+    Args:
+        concentration: positive; any shape.
+        generator: as for :func:`standard_normal`.
+
+    Raises:
+        ParameterError: ``generator`` is not a ``torch.Generator``.
+
+    Example:
+        >>> concentration = torch.tensor(1e-6)
+        >>> g, e = standard_gamma(concentration, generator=generator(0))
+        >>> bool(g > 0), bool((g.log() - e / concentration).isfinite())
+        (True, True)
+    """
+    device = _device(concentration, generator)
+    wide = concentration.detach().to(device=device, dtype=_dtype(concentration))
+    g = torch._standard_gamma(wide + 1, generator=generator)
+    e = torch.empty_like(g).exponential_(generator=generator)
+    return g.to(concentration.device), e.to(concentration.device)
 
 
 def permutation(n: int, *, generator: torch.Generator) -> Tensor:
@@ -251,7 +289,7 @@ class Sobol:
 
     def uniform(self, sample_shape: torch.Size, shape: torch.Size, *, like: Tensor) -> Tensor:
         """See :class:`Source`."""
-        return _open_interval(self._points(sample_shape, shape), like)
+        return self._points(sample_shape, shape).to(like.device)
 
     def _points(self, sample_shape: torch.Size, shape: torch.Size) -> Tensor:
         draws, dimensions = math.prod(sample_shape), math.prod(shape)
@@ -299,7 +337,5 @@ def _require_generator(generator: torch.Generator) -> None:
 
 
 def _open_interval(positive: Tensor, like: Tensor) -> Tensor:
-    """Round to the noise dtype of ``like`` and keep below 1, where rounding may have led."""
-    dtype = _dtype(like)
-    below_one = 1 - torch.finfo(dtype).eps / 2
-    return positive.to(dtype=dtype).to(like.device).clamp(max=below_one)
+    """Bring to the device of ``like``, and below 1, where rounding may have led."""
+    return positive.to(like.device).clamp(max=1 - 2.0**-53)

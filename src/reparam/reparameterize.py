@@ -12,11 +12,12 @@ gives an unbiased estimate, and automatic differentiation computes it. Three way
 2. *Inverse CDF*: ``y = F⁻¹(u; θ)``, u uniform on (0, 1) (:func:`inverse_cdf`).
 3. *Implicitly*, where g cannot be written down: whatever g is, F(y; θ) = u stays fixed when θ moves.
    Differentiate that, ∂F/∂θ + p(y)·∂y/∂θ = 0, and solve: ``∂y/∂θ = -(∂F/∂θ) / p(y)``. A plain draw from any
-   sampler and the derivative of its CDF are enough (:func:`implicit`).
+   sampler and the derivative of its CDF are enough (:func:`implicit`). Where that quotient is known as a function
+   v(y, θ), the velocity of y when θ moves, derivatives of any order follow (:func:`attach`).
 
 None of this works for a draw that jumps, such as a coin: y does not move with θ but changes value, and the
 gradient needs another estimator (the score function, for one). Sources: Kingma & Welling, arXiv:1312.6114 (1,
-2); Figurnov, Mohamed & Mnih, arXiv:1805.08498 (3).
+2); Figurnov, Mohamed & Mnih, arXiv:1805.08498, and Jankowiak & Obermeyer, arXiv:1806.01851 (3).
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from torch import Tensor
 
 from reparam.errors import ParameterError
 
-__all__ = ["implicit", "inverse_cdf", "location_scale"]
+__all__ = ["attach", "implicit", "inverse_cdf", "location_scale"]
 
 
 def location_scale(noise: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
@@ -48,6 +49,59 @@ def inverse_cdf(uniform: Tensor, icdf: Callable[[Tensor], Tensor]) -> Tensor:
         tensor([0.0000, 2.1972])
     """
     return icdf(uniform)
+
+
+def attach(sample: Tensor, velocity: Callable[..., tuple[Tensor, ...]], *parameters: Tensor) -> Tensor:
+    """The value of ``sample``, moving with the parameters: ``∂y/∂θ_i = v_i(y, θ)``; elementwise, any order.
+
+    Reverse and forward mode, ``vmap`` and repeated differentiation work as far as they do for ``velocity``.
+
+    Args:
+        sample: draws y, any shape; its own gradient, if any, is dropped.
+        velocity: a function (not a closure over parameters) of ``(y, *parameters)``, all of the shape of ``sample``,
+            that returns one velocity for each parameter, built from differentiable operations.
+        parameters: what y moves with; each broadcasts to the shape of ``sample``.
+
+    Example:
+        >>> rate = torch.tensor(2.0, requires_grad=True)  # an exponential law: v = -y / rate
+        >>> y = attach(torch.tensor(0.5), lambda y, rate: (-y / rate,), rate)
+        >>> (first,) = torch.autograd.grad(y, rate, create_graph=True)
+        >>> first.item(), torch.autograd.grad(first, rate)[0].item()
+        (-0.25, 0.25)
+    """
+    fixed = sample.detach()
+    expanded = (parameter.expand(fixed.shape) for parameter in parameters)
+    # A compiler cannot trace a custom forward mode, and does not need it.
+    moving = _Moving if torch.compiler.is_compiling() else _MovingForward
+    return moving.apply(velocity, fixed, *expanded)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class _Moving(torch.autograd.Function):
+    generate_vmap_rule = True
+    forward = staticmethod(lambda velocity, sample, *parameters: sample.clone())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.velocity = inputs[0]
+        ctx.save_for_backward(output, *inputs[2:])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        # The saved output is y with its history, so a second backward pass sees the velocity change along y too.
+        return None, None, *(grad * speed for speed in ctx.velocity(*ctx.saved_tensors))
+
+
+class _MovingForward(_Moving):
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _Moving.setup_context(ctx, inputs, output)
+        ctx.save_for_forward(output, *inputs[2:])
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        speeds = ctx.velocity(*ctx.saved_tensors)
+        terms = [speed * tangent for speed, tangent in zip(speeds, tangents[2:], strict=True) if tangent is not None]
+        return torch.stack(terms).sum(0)
 
 
 def implicit(sample: Tensor, cdf: Callable[[Tensor], Tensor], density: Callable[[Tensor], Tensor]) -> Tensor:

@@ -8,7 +8,16 @@ import torch
 import torch.distributions as td
 from scipy import stats
 
-from reparam.distributions import Bernoulli, DiscretizedLogistic, Logistic, Normal
+from reparam.distributions import (
+    Bernoulli,
+    DiscretizedLogistic,
+    Implicit,
+    Law,
+    Logistic,
+    Normal,
+    Pathwise,
+    Reparameterized,
+)
 
 
 @dataclass(frozen=True)
@@ -17,15 +26,15 @@ class Row:
 
     Args:
         make: the law from its parameters (tensors of one dtype) and ``validate_args=``.
-        parameters: name to values, batch shape (2,).
-        reference: the scipy law of batch element ``i`` (continuous laws).
-        values: all values in order (discrete laws).
-        instead: what the refusal of ``rsample`` must name (discrete laws).
+        parameters: name to values, one entry for each of the two batch elements.
+        reference: the scipy law of batch element ``i`` (continuous laws on the line).
+        values: all values in order (laws on a few values).
+        instead: what the refusal of ``rsample`` must name (laws whose draws jump).
     """
 
     name: str
     make: Callable[..., td.Distribution]
-    parameters: dict[str, tuple[float, float]]
+    parameters: dict[str, tuple]
     reference: Callable[[int], stats.rv_continuous] | None = None
     values: tuple[float, ...] = ()
     instead: str = ""
@@ -41,6 +50,12 @@ class Row:
 
     def __str__(self):
         return self.name
+
+    @property
+    def has_noise(self):
+        """Whether its draws can be made from noise: a closed map, or a quantile function."""
+        law = self.law()
+        return isinstance(law, Pathwise) or (isinstance(law, Implicit) and type(law)._quantile is not Law._quantile)
 
 
 LOC, SCALE = (0.7, -2.0), (1.3, 0.2)
@@ -80,5 +95,9 @@ ROWS = (
         instead="RelaxedBernoulli",
     ),
 )
-PATHWISE = tuple(row for row in ROWS if row.reference)
+REPARAMETERIZED = tuple(row for row in ROWS if isinstance(row.law(), Reparameterized))
+WITH_NOISE = tuple(row for row in REPARAMETERIZED if row.has_noise)
+PATHWISE = tuple(row for row in REPARAMETERIZED if isinstance(row.law(), Pathwise))
+UNIVARIATE = tuple(row for row in ROWS if row.reference)
 DISCRETE = tuple(row for row in ROWS if row.values)
+JUMPING = tuple(row for row in ROWS if row.instead)

@@ -1,8 +1,11 @@
 """Laws compatible with ``torch.distributions`` whose randomness stands apart from their parameters."""
 
+from reparam.distributions.base import Implicit as Implicit
 from reparam.distributions.base import Independent as Independent
+from reparam.distributions.base import InverseCdf as InverseCdf
 from reparam.distributions.base import Law as Law
 from reparam.distributions.base import Pathwise as Pathwise
+from reparam.distributions.base import Reparameterized as Reparameterized
 from reparam.distributions.base import Unreparameterized as Unreparameterized
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
@@ -12,10 +15,13 @@ from reparam.distributions.location_scale import Normal as Normal
 __all__ = [
     "Bernoulli",
     "DiscretizedLogistic",
+    "Implicit",
     "Independent",
+    "InverseCdf",
     "Law",
     "Logistic",
     "Normal",
     "Pathwise",
+    "Reparameterized",
     "Unreparameterized",
 ]

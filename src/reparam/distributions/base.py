@@ -1,10 +1,14 @@
 """What our laws add to ``torch.distributions``: a generator for each draw, and noise apart from it.
 
-:class:`Law` takes a ``generator=``. :class:`Pathwise` has a differentiable draw in two halves: ``noise``
-(random, knows shapes and no parameters) and ``from_noise`` (deterministic, differentiable), and ``rsample``
-is their composition, written here and nowhere else. So the gradient of a law is that of ``from_noise``, which
-``gradcheck`` checks exactly. :class:`Unreparameterized` is for laws whose draws jump. A new law fills in what
-is abstract.
+- :class:`Law` takes a ``generator=``; its parameters are checked once, and ``expand`` and ``icdf`` are written here.
+- :class:`Reparameterized` has a differentiable draw, ``rsample``, written here and nowhere else. Two kinds fill it in:
+- :class:`Pathwise` draws in two halves: ``noise`` (random, knows shapes and no parameters) and ``from_noise``
+  (deterministic, differentiable), so the gradient of the law is that of ``from_noise``, which ``gradcheck`` checks
+  exactly. :class:`InverseCdf` is the case where ``from_noise`` is the quantile function.
+- :class:`Implicit` draws with any sampler and moves the draw with the parameters afterwards.
+- :class:`Unreparameterized` is for laws whose draws jump.
+
+A new law fills in what is abstract.
 """
 
 import operator
@@ -16,14 +20,23 @@ import torch
 import torch.distributions as td
 from torch import Tensor
 
+from reparam.distributions.parameters import check_parameters, event_dim
+from reparam.distributions.precision import tails, widen
 from reparam.errors import ParameterError
 from reparam.noise import Iid, Source
+from reparam.reparameterize import inverse_cdf
 
-__all__ = ["Independent", "Law", "Pathwise", "Unreparameterized"]
+__all__ = ["Implicit", "Independent", "InverseCdf", "Law", "Pathwise", "Reparameterized", "Unreparameterized"]
 
 
 class Law(td.Distribution, ABC):
-    """A torch distribution whose draws take a generator."""
+    """A torch distribution whose draws take a generator.
+
+    A constructor is one line, ``self._set(validate_args, loc=loc, scale=scale)``; where torch's own constructor has
+    more to do, :meth:`_checked` and then that one.
+    """
+
+    _given: tuple[str, ...]  # the names of the parameters the law was made with
 
     @abstractmethod
     def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
@@ -38,35 +51,82 @@ class Law(td.Distribution, ABC):
                 generator.
         """
 
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
+        """The same law with its parameters expanded to ``batch_shape``; no memory is allocated, nothing is checked."""
+        shape, old = torch.Size(batch_shape), len(self.batch_shape)
+        expanded = {name: value.expand(shape + value.shape[old:]) for name, value in self._parameters().items()}
+        new = cast(Any, type(self))(**expanded, **self._options(), validate_args=False)
+        new._validate_args = self._validate_args
+        if _instance is None:
+            return cast(Self, new)
+        _instance.__dict__.update(new.__dict__)
+        return cast(Self, _instance)
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """The quantile of probability ``value``, in the dtype of the law; precise in the lower tail.
+
+        A float64 ``value`` is precise in the upper tail too, whatever the dtype of the law.
+
+        Raises:
+            NotImplementedError: the law has no quantile function.
+        """
+        like = self._like
+        return self._quantile(*tails(value, like)).to(like.dtype)
+
+    def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """The quantile with ``lower`` below it and ``upper = 1 - lower`` above: in the wide dtype, from the smaller."""
+        raise NotImplementedError(f"{type(self).__name__} has no quantile function")
+
+    def _set(self, validate_args: bool | None, shaped_like: str | None = None, **parameters: Tensor | float) -> None:
+        """Check the parameters, store them under their names, and make the distribution.
+
+        Args:
+            validate_args: as the constructor of the law got it.
+            shaped_like: the parameter that has the shape of one draw (laws with event dimensions).
+            parameters: by name, in the order of the constructor.
+        """
+        validating, checked = self._checked(validate_args, **parameters)
+        for name, value in zip(parameters, checked, strict=True):
+            setattr(self, name, value)
+        dims = {name: event_dim(self, name) for name in parameters}
+        first = self._given[0]
+        batch_shape = checked[0].shape[: checked[0].dim() - dims[first]]
+        event_shape = getattr(self, shaped_like).shape[len(batch_shape) :] if shaped_like else torch.Size()
+        td.Distribution.__init__(self, batch_shape, event_shape, validate_args=False)
+        self._validate_args = validating
+
+    def _checked(self, validate_args: bool | None, **parameters: Tensor | float) -> tuple[bool, tuple[Tensor, ...]]:
+        """Whether to validate, and the parameters, checked and broadcast; their names are remembered."""
+        validating = self._validate_args if validate_args is None else validate_args
+        self._given = tuple(parameters)
+        return validating, check_parameters(self, validating, **parameters)
+
+    def _parameters(self) -> dict[str, Tensor]:
+        """The parameters the law was made with, of shape ``[*batch_shape, *]``."""
+        return {name: getattr(self, name) for name in self._given}
+
+    def _options(self) -> dict[str, Any]:
+        """What else the constructor was given, such as a number of levels."""
+        return {}
+
+    def _wide(self) -> tuple[Tensor, ...]:
+        """The parameters in float32 at least, in the order of the constructor."""
+        return tuple(widen(value) for value in self._parameters().values())
+
+    @property
+    def _like(self) -> Tensor:
+        """A tensor with the dtype and device of the law."""
+        return cast(Tensor, getattr(self, self._given[0]))
+
     def _validate_sample(self, value: Tensor) -> None:
         # A compiled graph cannot branch on values; torch's own laws escape this only because the first
         # compilation of a process switches the default validation off.
         if not torch.compiler.is_compiling():
             super()._validate_sample(value)
 
-    def _expand_into(self, new: Self, batch_shape: Sequence[int], *names: str) -> Self:
-        """Fill the bare instance ``new`` with the parameters ``names``, expanded, without new checks."""
-        shape = torch.Size(batch_shape)
-        for name in names:
-            setattr(new, name, getattr(self, name).expand(shape))
-        td.Distribution.__init__(new, shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
-
-class Pathwise(Law):
-    """A law with a differentiable draw ``y = g(noise, parameters)``.
-
-    A subclass fills in :meth:`from_noise` and :meth:`_draw_noise`, and :attr:`noise_shape` where the noise of
-    one draw has another shape than the draw.
-
-    Example:
-        >>> from reparam.distributions import Normal
-        >>> law = Normal(torch.zeros(2), torch.ones(2))
-        >>> noise = law.noise((5,))
-        >>> bool((law.rsample(noise=noise) == law.from_noise(noise)).all())
-        True
-    """
+class Reparameterized(Law):
+    """A law with a differentiable draw; :class:`Pathwise` and :class:`Implicit` are the two kinds."""
 
     has_rsample = True
 
@@ -88,14 +148,20 @@ class Pathwise(Law):
     def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
         """Ask ``source`` for noise of shape ``[*sample_shape, *noise_shape]`` of the kind this law needs."""
 
+    @abstractmethod
+    def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        """Differentiable draws, the randomness from ``generator``."""
+
     def noise(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """The randomness alone: depends on shapes, dtype and device, never on the parameters' values.
 
         Returns:
-            shape ``[*sample_shape, *noise_shape]``; float32 for laws in half precision.
+            shape ``[*sample_shape, *noise_shape]``; uniform noise in float64, other noise in the dtype of the law
+            (float32 for half types).
 
         Raises:
             ParameterError: as :meth:`sample`.
+            NotImplementedError: no map from noise to draws of this law is known.
         """
         return self._draw_noise(Iid(generator), _to_size(sample_shape))
 
@@ -118,10 +184,11 @@ class Pathwise(Law):
         Raises:
             ParameterError: as :meth:`sample`; or both ``generator`` and ``noise`` are given; or ``noise`` is
                 neither a tensor nor a source, or has the wrong shape or an integer dtype.
+            NotImplementedError: ``noise`` is given and no map from noise to draws of this law is known.
         """
         shape = _to_size(sample_shape)
         if noise is None:
-            return self.from_noise(self.noise(shape, generator=generator))
+            return self._draw(shape, generator)
         if generator is not None:
             raise ParameterError("give generator= or noise=, not both: the noise is the randomness already")
         if isinstance(noise, Tensor):
@@ -152,6 +219,64 @@ class Pathwise(Law):
         if not noise.is_floating_point():
             raise ParameterError(f"{type(self).__name__}: noise must be floating point; got {noise.dtype}")
         return noise
+
+
+class Pathwise(Reparameterized):
+    """A law with a differentiable draw ``y = g(noise, parameters)``.
+
+    A subclass fills in :meth:`from_noise` and :meth:`_draw_noise`, and :attr:`noise_shape` where the noise of
+    one draw has another shape than the draw.
+
+    Example:
+        >>> from reparam.distributions import Normal
+        >>> law = Normal(torch.zeros(2), torch.ones(2))
+        >>> noise = law.noise((5,))
+        >>> bool((law.rsample(noise=noise) == law.from_noise(noise)).all())
+        True
+    """
+
+    def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        return self.from_noise(self.noise(sample_shape, generator=generator))
+
+
+class InverseCdf(Pathwise):
+    """A law drawn by its quantile function, ``y = F⁻¹(u)``: a subclass fills in :meth:`_quantile`."""
+
+    @abstractmethod
+    def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """See :meth:`Law._quantile`."""
+
+    def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
+        return source.uniform(sample_shape, self.noise_shape, like=self._like)
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """``y = F⁻¹(u)``; see :meth:`Reparameterized.from_noise`. The noise is uniform on (0, 1)."""
+        return inverse_cdf(noise, self.icdf)
+
+
+class Implicit(Reparameterized):
+    """A law drawn by any sampler, whose draws are then moved with the parameters (``reparam.reparameterize``).
+
+    A subclass fills in :meth:`_draw`, which ends in ``attach``; where it also has a differentiable ``icdf``, that is
+    its map from (uniform) noise, for quasi-Monte Carlo and common random numbers. The sampler is the faster way, and
+    with the same generator it gives other draws than the noise.
+    """
+
+    def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
+        if type(self)._quantile is Law._quantile:
+            raise NotImplementedError(
+                f"{type(self).__name__} has no map from noise to draws; its randomness comes from a generator: "
+                "use generator= instead of noise="
+            )
+        return source.uniform(sample_shape, self.noise_shape, like=self._like)
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """``y = F⁻¹(u)``; see :meth:`Reparameterized.from_noise`. The noise is uniform on (0, 1).
+
+        Raises:
+            NotImplementedError: the law has no quantile function.
+        """
+        return inverse_cdf(noise, self.icdf)
 
 
 class Unreparameterized(Law):
@@ -195,23 +320,23 @@ class Independent(td.Independent[td.Distribution]):
         generator: torch.Generator | None = None,
         noise: Tensor | Source | None = None,
     ) -> Tensor:
-        """See :meth:`Pathwise.rsample`; a base law of another package takes no option (ParameterError)."""
+        """See :meth:`Reparameterized.rsample`; a base law of another package takes no option (ParameterError)."""
         if generator is None and noise is None:
             return self.base_dist.rsample(_to_size(sample_shape))
         base = self._base("generator= or noise=", Law, Independent)
         return base.rsample(sample_shape, generator=generator, noise=noise)
 
     def noise(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
-        """See :meth:`Pathwise.noise`; ParameterError where the base law has no noise apart from its draws."""
-        return self._base("noise()", Pathwise, Independent).noise(sample_shape, generator=generator)
+        """See :meth:`Reparameterized.noise`; ParameterError where the base law has no noise apart from its draws."""
+        return self._base("noise()", Reparameterized, Independent).noise(sample_shape, generator=generator)
 
     def from_noise(self, noise: Tensor) -> Tensor:
-        """See :meth:`Pathwise.from_noise`; ParameterError where the base law has no such map."""
-        return self._base("from_noise()", Pathwise, Independent).from_noise(noise)
+        """See :meth:`Reparameterized.from_noise`; ParameterError where the base law has no such map."""
+        return self._base("from_noise()", Reparameterized, Independent).from_noise(noise)
 
-    def _base(self, what: str, *kinds: type) -> "Pathwise":
+    def _base(self, what: str, *kinds: type) -> "Reparameterized":
         if isinstance(self.base_dist, kinds):
-            return cast(Pathwise, self.base_dist)
+            return cast(Reparameterized, self.base_dist)
         base = type(self.base_dist)
         raise ParameterError(
             f"Independent: the base law {base.__module__}.{base.__qualname__} has no {what}; "

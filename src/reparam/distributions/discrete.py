@@ -1,7 +1,6 @@
 """Laws on a few values."""
 
 from collections.abc import Sequence
-from typing import Any, Self
 
 import torch
 import torch.distributions as td
@@ -10,7 +9,6 @@ from torch.nn.functional import logsigmoid
 
 from reparam import noise
 from reparam.distributions.base import Unreparameterized, _to_size
-from reparam.distributions.parameters import check_parameters
 from reparam.errors import ParameterError
 
 __all__ = ["Bernoulli"]
@@ -49,21 +47,12 @@ class Bernoulli(Unreparameterized, td.Bernoulli):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        validating = self._validate_args if validate_args is None else validate_args
         given = {name: value for name, value in (("probs", probs), ("logits", logits)) if value is not None}
         if len(given) != 1:
             raise ParameterError(f"Bernoulli: give probs= or logits=; got {'both' if given else 'neither'}")
-        checked = check_parameters(self, validating, **given)
+        validating, checked = self._checked(validate_args, **given)
         super().__init__(**dict(zip(given, checked, strict=True)), validate_args=False)
         self._validate_args = validating
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
-        """The same law with its parameter expanded to ``batch_shape``; no memory is allocated."""
-        new = self._get_checked_instance(Bernoulli, _instance)  # type: ignore[no-untyped-call]
-        name = "probs" if self._has_probs else "logits"
-        new = self._expand_into(new, batch_shape, name)
-        new._param = getattr(new, name)
-        return new
 
     def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """Zeros and ones in the dtype of the parameter; see :meth:`Law.sample`."""
@@ -95,4 +84,4 @@ class Bernoulli(Unreparameterized, td.Bernoulli):
 
     @property
     def _has_probs(self) -> bool:
-        return self._param is self.__dict__.get("probs")
+        return self._given == ("probs",)

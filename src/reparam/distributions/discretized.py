@@ -1,7 +1,7 @@
 """The likelihood of a grey level: a continuous law, read off a grid."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,8 +9,8 @@ from torch.distributions import constraints
 from torch.nn.functional import logsigmoid
 
 from reparam.distributions.base import Unreparameterized
-from reparam.distributions.location_scale import Logistic, narrow, standardize
-from reparam.distributions.parameters import check_parameters
+from reparam.distributions.location_scale import Logistic
+from reparam.distributions.precision import narrow, standardize
 from reparam.errors import ParameterError
 from reparam.special import log1mexp
 
@@ -78,8 +78,7 @@ class DiscretizedLogistic(Unreparameterized):
     def __init__(
         self, loc: Tensor | float, scale: Tensor | float, levels: int, validate_args: bool | None = None
     ) -> None:
-        validating = self._validate_args if validate_args is None else validate_args
-        self.loc, self.scale = check_parameters(self, validating, loc=loc, scale=scale)
+        self._set(validate_args, loc=loc, scale=scale)
         if isinstance(levels, bool) or not isinstance(levels, int) or levels < 2:
             raise ParameterError(f"DiscretizedLogistic: levels must be an integer >= 2; got {levels!r}")
         if (levels - 1) * torch.finfo(self.loc.dtype).eps > 0.5:
@@ -88,14 +87,9 @@ class DiscretizedLogistic(Unreparameterized):
                 "convert loc and scale with .float()"
             )
         self.levels = levels
-        super().__init__(self.loc.shape, validate_args=False)
-        self._validate_args = validating
 
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
-        """The same law with its parameters expanded to ``batch_shape``; no memory is allocated."""
-        new = self._get_checked_instance(DiscretizedLogistic, _instance)  # type: ignore[no-untyped-call]
-        new.levels = self.levels
-        return self._expand_into(new, batch_shape, "loc", "scale")
+    def _options(self) -> dict[str, Any]:
+        return {"levels": self.levels}
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> constraints.Constraint:

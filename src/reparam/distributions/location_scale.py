@@ -5,8 +5,6 @@ and its map (``from_noise``); shapes are ``loc`` and ``scale`` broadcast to the 
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any, Self
 
 import torch
 import torch.distributions as td
@@ -14,12 +12,12 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.nn.functional import logsigmoid
 
-from reparam.distributions.base import Pathwise
-from reparam.distributions.parameters import check_parameters
+from reparam.distributions.base import InverseCdf, Pathwise
+from reparam.distributions.precision import narrow, standardize
 from reparam.noise import Source
-from reparam.reparameterize import inverse_cdf, location_scale
+from reparam.reparameterize import location_scale
 
-__all__ = ["Logistic", "Normal", "narrow", "standardize"]
+__all__ = ["Logistic", "Normal"]
 
 
 class Normal(Pathwise, td.Normal):
@@ -46,15 +44,7 @@ class Normal(Pathwise, td.Normal):
     """
 
     def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        validating = self._validate_args if validate_args is None else validate_args
-        loc, scale = check_parameters(self, validating, loc=loc, scale=scale)
-        super().__init__(loc, scale, validate_args=False)
-        self._validate_args = validating
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
-        """The same law with its parameters expanded to ``batch_shape``; no memory is allocated."""
-        new = self._get_checked_instance(Normal, _instance)  # type: ignore[no-untyped-call]
-        return self._expand_into(new, batch_shape, "loc", "scale")
+        self._set(validate_args, loc=loc, scale=scale)
 
     def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
         return source.standard_normal(sample_shape, self.noise_shape, like=self.loc)
@@ -79,13 +69,12 @@ class Normal(Pathwise, td.Normal):
         probability = 0.5 * torch.erfc(-standardize(value, self.loc, self.scale) * math.sqrt(0.5))
         return narrow(probability, value, self.loc)
 
-    def icdf(self, value: Tensor) -> Tensor:
-        """The quantile of probability ``value`` in (0, 1), with relative precision for tiny probabilities."""
-        wide = value.to(torch.promote_types(value.dtype, torch.float32))
-        return location_scale(torch.special.ndtri(wide), self.loc, self.scale)
+    def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        smaller = torch.special.ndtri(torch.minimum(lower, upper))
+        return location_scale(torch.where(lower < upper, smaller, -smaller), *self._wide())
 
 
-class Logistic(Pathwise):
+class Logistic(InverseCdf):
     """The logistic law: ``y = μ + σ·log(u / (1 - u))``, ``u`` uniform; its CDF is a sigmoid.
 
     Mean ``loc``, variance ``π²·scale²/3``. Its noise is uniform; the standard quantile goes through the same
@@ -105,15 +94,7 @@ class Logistic(Pathwise):
     scale: Tensor
 
     def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        validating = self._validate_args if validate_args is None else validate_args
-        self.loc, self.scale = check_parameters(self, validating, loc=loc, scale=scale)
-        super().__init__(self.loc.shape, validate_args=False)
-        self._validate_args = validating
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
-        """The same law with its parameters expanded to ``batch_shape``; no memory is allocated."""
-        new = self._get_checked_instance(Logistic, _instance)  # type: ignore[no-untyped-call]
-        return self._expand_into(new, batch_shape, "loc", "scale")
+        self._set(validate_args, loc=loc, scale=scale)
 
     @property
     def mean(self) -> Tensor:
@@ -135,13 +116,6 @@ class Logistic(Pathwise):
         """``π²·scale²/3``."""
         return self.stddev**2
 
-    def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
-        return source.uniform(sample_shape, self.noise_shape, like=self.loc)
-
-    def from_noise(self, noise: Tensor) -> Tensor:
-        """``y = μ + σ·log(u / (1 - u))``; see :meth:`Pathwise.from_noise`. The noise lies in (0, 1)."""
-        return inverse_cdf(noise, self.icdf)
-
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``log s(ε) + log s(-ε) - log σ``, s the sigmoid, ``ε = (value - μ)/σ``."""
         if self._validate_args:
@@ -157,33 +131,9 @@ class Logistic(Pathwise):
         probability = torch.sigmoid(standardize(value, self.loc, self.scale))
         return narrow(probability, value, self.loc)
 
-    def icdf(self, value: Tensor) -> Tensor:
-        """The quantile of probability ``value`` in (0, 1)."""
-        return location_scale(torch.logit(value), self.loc, self.scale)
+    def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        return location_scale(lower.log() - upper.log(), *self._wide())
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats: ``2 + log scale``."""
         return self.scale.log() + 2
-
-
-def standardize(value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-    """The map backwards, ``ε = (y - μ) / σ``, in float32 at least: what densities and CDFs are written in.
-
-    Example:
-        >>> standardize(torch.tensor([2.5, 4.0]), torch.tensor(3.0), torch.tensor(0.5))
-        tensor([-1.,  2.])
-    """
-    wide = torch.promote_types(loc.dtype, torch.float32)
-    return (value - loc.to(wide)) / scale.to(wide)
-
-
-def narrow(result: Tensor, value: Tensor, parameter: Tensor) -> Tensor:
-    """What :func:`standardize` led to, back in half precision where both inputs were; unchanged otherwise.
-
-    Example:
-        >>> half = torch.tensor(0.5, dtype=torch.float16)
-        >>> narrow(torch.tensor(2.0), half, half).dtype, narrow(torch.tensor(2.0), half, half.float()).dtype
-        (torch.float16, torch.float32)
-    """
-    dtype = torch.promote_types(value.dtype, parameter.dtype)
-    return result.to(dtype) if dtype in (torch.float16, torch.bfloat16) else result

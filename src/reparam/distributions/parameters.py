@@ -9,7 +9,7 @@ from torch.distributions import constraints
 
 from reparam.errors import ParameterError
 
-__all__ = ["check_parameters"]
+__all__ = ["check_parameters", "event_dim", "refuse"]
 
 _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
     constraints.real: ("a finite number", "Use a parameter that is finite"),
@@ -21,16 +21,38 @@ _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
         "a probability between 0 and 1",
         "Use torch.sigmoid on a network's output, or give logits= instead",
     ),
+    constraints.nonnegative: ("zero or more, and finite", "Use softplus or exp on a network's output"),
+    constraints.nonnegative_integer: ("a whole number >= 0", "Use a count"),
+    constraints.real_vector: ("a vector of finite numbers", "Use a parameter that is finite"),
+    constraints.simplex: (
+        "a vector of probabilities that sum to 1",
+        "Use torch.softmax on a network's output, or give logits= instead",
+    ),
+    constraints.lower_cholesky: (
+        "lower triangular with a positive diagonal",
+        "Use torch.linalg.cholesky of a covariance, or a strictly lower triangle plus a softplus diagonal",
+    ),
+    constraints.positive_definite: (
+        "symmetric and positive-definite",
+        "Use A @ A.mT + ε·I, or give scale_tril= instead",
+    ),
 }
 
 
+def event_dim(law: td.Distribution, name: str) -> int:
+    """How many trailing dimensions of the parameter belong to one draw."""
+    return int(law.arg_constraints[name].event_dim)
+
+
 def check_parameters(law: td.Distribution, validating: bool, **parameters: Tensor | float) -> tuple[Tensor, ...]:
-    """The parameters as tensors of one shape, dtype and device, or an error that says which is wrong and how.
+    """The parameters as tensors of one batch shape, dtype and device, or an error that says which is wrong and how.
 
     Numbers take the dtype and device of the tensors, or torch's default dtype if there are none. Types,
     dtypes, devices and shapes are always checked (that costs microseconds and never waits for a device).
     Values are checked against ``law.arg_constraints``, and for being finite, only if ``validating``, and
-    never inside ``torch.compile`` or on the ``meta`` device, where they cannot be looked at.
+    never inside ``torch.compile`` or on the ``meta`` device, where they cannot be looked at. The trailing
+    dimensions that a parameter's constraint says belong to one draw are left as they are; the others are
+    broadcast.
 
     Args:
         law: the law being made; gives its name and constraints.
@@ -46,20 +68,71 @@ def check_parameters(law: td.Distribution, validating: bool, **parameters: Tenso
     """
     name = type(law).__name__
     tensors = _to_tensors(name, parameters)
-    shapes = {value.shape for value in tensors.values()}
+    dims = {parameter: event_dim(law, parameter) for parameter in parameters}
+    for parameter, value in tensors.items():
+        if value.dim() < dims[parameter]:
+            raise ParameterError(
+                f"{name}: {parameter} needs at least {dims[parameter]} dimension(s), one for each of one draw; "
+                f"got shape {tuple(value.shape)}"
+            )
     if validating and not torch.compiler.is_compiling():
         for parameter, value in tensors.items():
-            _check_values(name, parameter, value, law.arg_constraints[parameter])
-    if len(shapes) == 1:
+            _check_values(law, parameter, value, law.arg_constraints[parameter])
+    shapes = {parameter: value.shape[: value.dim() - dims[parameter]] for parameter, value in tensors.items()}
+    if len(set(shapes.values())) == 1:
         return tuple(tensors.values())
     try:
-        return tuple(torch.broadcast_tensors(*tensors.values()))
+        batch_shape = torch.broadcast_shapes(*shapes.values())
     except RuntimeError as error:
         listing = ", ".join(f"{parameter} {tuple(value.shape)}" for parameter, value in tensors.items())
         raise ParameterError(
             f"{name}: the shapes {listing} do not broadcast; counted from the right, sizes must be "
             "equal or 1. Add dimensions of size 1 with unsqueeze"
         ) from error
+    return tuple(
+        value.expand(batch_shape + value.shape[len(shapes[parameter]) :]) for parameter, value in tensors.items()
+    )
+
+
+def refuse(law: td.Distribution, name: str, value: Tensor, good: Tensor, expected: str, remedy: str) -> None:
+    """Raise if ``good`` is not all true, naming the first bad place: for what concerns several parameters at once.
+
+    Args:
+        law: the law being made.
+        name: the parameter to blame.
+        value: its values, of the shape of ``good`` (plus event dimensions).
+        good: which are acceptable.
+        expected: the end of "must be ...".
+        remedy: what to do, a sentence without full stop.
+
+    Raises:
+        ParameterError: some value is not good. Nothing is looked at inside ``torch.compile`` or on ``meta``.
+    """
+    if torch.compiler.is_compiling() or good.device.type == "meta" or torch._is_all_true(good):
+        return
+    law_name = type(law).__name__
+    if torch._C._functorch.is_batchedtensor(good):
+        raise ParameterError(f"{law_name}: {name} must be {expected}, and somewhere in this vmap it is not. {remedy}")
+    bad = (~good).nonzero()
+    index = tuple(bad[0].tolist())
+    where = f" at index {index} ({len(bad)} of {good.numel()} values are wrong)" if index else ""
+    first = value[index].detach()
+    if not first.isfinite().all():
+        remedy = "Look for where it stops being finite: a training step that diverged, log(0), 0/0"
+    raise ParameterError(f"{law_name}: {name} must be {expected}; got {_show(first)}{where}. {remedy}")
+
+
+def _show(value: Tensor) -> str:
+    """A number as it is; a vector by its first elements; of a matrix what makes it unfit."""
+    if value.dim() == 0:
+        return f"{value.item():g}"
+    if not value.isfinite().all():
+        return f"{value[~value.isfinite()][0].item():g}"
+    if value.dim() == 2 and value.shape[0] == value.shape[1]:
+        if not torch.allclose(value, value.mT, rtol=1e-4, atol=1e-6):
+            return "a matrix that is not symmetric"
+        return f"a matrix whose smallest eigenvalue is {torch.linalg.eigvalsh(value.double())[0].item():.3g}"
+    return f"{[float(f'{element:g}') for element in value.flatten()[:4].tolist()]}"
 
 
 def _to_tensors(law: str, parameters: dict[str, Tensor | float]) -> dict[str, Tensor]:
@@ -89,19 +162,10 @@ def _to_tensors(law: str, parameters: dict[str, Tensor | float]) -> dict[str, Te
     }
 
 
-def _check_values(law: str, name: str, value: Tensor, constraint: constraints.Constraint) -> None:
+def _check_values(law: td.Distribution, name: str, value: Tensor, constraint: constraints.Constraint) -> None:
     if value.device.type == "meta":
         return
-    good = torch.isfinite(value) & constraint.check(value)
-    if torch._is_all_true(good):
-        return
-    expected, remedy = _EXPECTED[constraint]
-    if torch._C._functorch.is_batchedtensor(value):
-        raise ParameterError(f"{law}: {name} must be {expected}, and somewhere in this vmap it is not. {remedy}")
-    bad = (~good).nonzero()
-    index = tuple(bad[0].tolist())
-    first = value[index].item()
-    where = f" at index {index} ({len(bad)} of {value.numel()} values are wrong)" if index else ""
-    if first != first or first in (float("inf"), float("-inf")):
-        remedy = "Look for where it stops being finite: a training step that diverged, log(0), 0/0"
-    raise ParameterError(f"{law}: {name} must be {expected}; got {first:g}{where}. {remedy}")
+    finite = torch.isfinite(value)
+    good = finite.flatten(value.dim() - constraint.event_dim).all(-1) if constraint.event_dim else finite
+    good = good & constraint.check(torch.where(finite, value, 0.0))
+    refuse(law, name, value, good, *_EXPECTED.get(constraint, (f"in {constraint}", "See the law's docstring")))
