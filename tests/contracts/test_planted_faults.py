@@ -7,7 +7,7 @@ import torch
 
 from reparam.distributions import Normal
 from tests.contracts import test_laws as contract
-from tests.contracts.laws import ROWS
+from tests.contracts.rows.location_scale import ROWS
 from tests.statistical.test_instruments import Tampered
 
 

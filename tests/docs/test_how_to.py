@@ -8,7 +8,7 @@ from scipy import stats
 
 import reparam
 from tests.contracts import test_laws as contract
-from tests.contracts.laws import PATHWISE, ROWS
+from tests.contracts.laws import PATHWISE, REPARAMETERIZED, ROWS, UNIVARIATE, WITH_NOISE
 from tests.docs.pages import ROOT, blocks
 
 
@@ -31,7 +31,8 @@ def is_of_pathwise_laws(test):
     registries = [mark.args[1] for mark in marks if mark.args[:1] == ("row",)]
     if any(mark.name == "skipif" for mark in marks):
         return False
-    return registries[:1] in ([ROWS], [PATHWISE]) and list(inspect.signature(test).parameters) == ["row"]
+    mine = (ROWS, REPARAMETERIZED, WITH_NOISE, PATHWISE, UNIVARIATE)
+    return bool(registries) and registries[0] in mine and list(inspect.signature(test).parameters) == ["row"]
 
 
 CONTRACT = [test for _, test in inspect.getmembers(contract, inspect.isfunction) if is_of_pathwise_laws(test)]

@@ -1,0 +1,48 @@
+"""One law under contract: what the tests need to know of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.distributions as td
+from scipy import stats
+
+from reparam.distributions import Implicit, Law, Pathwise
+
+
+@dataclass(frozen=True)
+class Row:
+    """A law, its parameters at an asymmetric point (two batch elements), and an independent reference.
+
+    Args:
+        make: the law from its parameters (tensors of one dtype) and ``validate_args=``.
+        parameters: name to values, one entry for each of the two batch elements.
+        reference: the scipy law of batch element ``i`` (continuous laws on the line).
+        values: all values in order (laws on a few values).
+        instead: what the refusal of ``rsample`` must name (laws whose draws jump).
+    """
+
+    name: str
+    make: Callable[..., td.Distribution]
+    parameters: dict[str, tuple]
+    reference: Callable[[int], stats.rv_continuous] | None = None
+    values: tuple[float, ...] = ()
+    instead: str = ""
+
+    def tensors(self, dtype=torch.float64, requires_grad=False):
+        return {
+            name: torch.tensor(values, dtype=dtype, requires_grad=requires_grad)
+            for name, values in self.parameters.items()
+        }
+
+    def law(self, dtype=torch.float64, **options):
+        return self.make(**self.tensors(dtype), **options)
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def has_noise(self):
+        """Whether its draws can be made from noise: a closed map, or a quantile function."""
+        law = self.law()
+        return isinstance(law, Pathwise) or (isinstance(law, Implicit) and type(law)._quantile is not Law._quantile)
