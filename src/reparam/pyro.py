@@ -1,4 +1,4 @@
-"""The laws of ``reparam.distributions`` as Pyro wants them: change ``import pyro.distributions as dist`` to this module.
+"""The laws of ``reparam.distributions`` as Pyro wants them: import this instead of ``pyro.distributions as dist``.
 
 Each law here is the one of the same name with Pyro's own mixin added, so that ``pyro.sample``, plates,
 ``to_event``, ``mask`` and ``expand_by`` work, and ``isinstance`` still finds our law and torch's. Needs ``pyro-ppl``.
