@@ -9,16 +9,24 @@ from reparam.distributions.base import Reparameterized as Reparameterized
 from reparam.distributions.base import Unreparameterized as Unreparameterized
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
+from reparam.distributions.gamma import Chi2 as Chi2
+from reparam.distributions.gamma import Gamma as Gamma
+from reparam.distributions.gamma import InverseGamma as InverseGamma
+from reparam.distributions.gamma import LogGamma as LogGamma
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
 
 __all__ = [
     "Bernoulli",
+    "Chi2",
     "DiscretizedLogistic",
+    "Gamma",
     "Implicit",
     "Independent",
     "InverseCdf",
+    "InverseGamma",
     "Law",
+    "LogGamma",
     "Logistic",
     "Normal",
     "Pathwise",
