@@ -11,6 +11,7 @@ from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
+from reparam.distributions.multivariate import MultivariateNormal as MultivariateNormal
 
 __all__ = [
     "Bernoulli",
@@ -20,6 +21,7 @@ __all__ = [
     "InverseCdf",
     "Law",
     "Logistic",
+    "MultivariateNormal",
     "Normal",
     "Pathwise",
     "Reparameterized",
