@@ -11,6 +11,9 @@ from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
+from reparam.distributions.logistic_normal import LogisticNormal as LogisticNormal
+from reparam.distributions.matrix_normal import MatrixNormal as MatrixNormal
+from reparam.distributions.multivariate import LowRankMultivariateNormal as LowRankMultivariateNormal
 from reparam.distributions.multivariate import MultivariateNormal as MultivariateNormal
 
 __all__ = [
@@ -21,6 +24,9 @@ __all__ = [
     "InverseCdf",
     "Law",
     "Logistic",
+    "LogisticNormal",
+    "LowRankMultivariateNormal",
+    "MatrixNormal",
     "MultivariateNormal",
     "Normal",
     "Pathwise",

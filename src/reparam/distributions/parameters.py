@@ -1,5 +1,6 @@
 """Are these parameters ones a law can have? Asked once, when the law is made."""
 
+import math
 from collections.abc import Callable
 from numbers import Real
 from typing import TypeVar
@@ -148,8 +149,8 @@ def refuse(
     Args:
         law: the law being made.
         name: the parameter to blame.
-        value: its values, of the shape of ``good`` (plus event dimensions).
-        good: which are acceptable.
+        value: its values.
+        good: which are acceptable, of the shape of ``value`` or without its event dimensions.
         expected: the end of "must be ...".
         remedy: what to do, a sentence without full stop.
         show: says what is wrong with the values of one place; None shows the numbers.
@@ -162,10 +163,14 @@ def refuse(
     law_name = type(law).__name__
     if torch._C._functorch.is_batchedtensor(good):
         raise ParameterError(f"{law_name}: {name} must be {expected}, and somewhere in this vmap it is not. {remedy}")
-    bad = (~good).nonzero()
+    batch_dims = value.dim() - event_dim(law, name)
+    per_draw = good.flatten(batch_dims).all(-1) if good.dim() > batch_dims else good
+    bad = (~per_draw).nonzero()
     index = tuple(bad[0].tolist())
-    where = f" at index {index} ({len(bad)} of {good.numel()} values are wrong)" if index else ""
+    where = f" at index {index} ({len(bad)} of {math.prod(value.shape[:batch_dims])} values are wrong)" if index else ""
     first = value[index].detach()
+    if good.dim() > batch_dims:
+        first = first[~good[index]][0]
     if not first.isfinite().all():
         remedy = "Look for where it stops being finite: a training step that diverged, log(0), 0/0"
         show = None
@@ -261,8 +266,7 @@ def _check_values(law: td.Distribution, name: str, value: Tensor, constraint: co
         finite = torch.isfinite(value)
         # Unwrapped, because torch's check of independent values fails on an empty batch.
         good = _unwrapped(constraint).check(torch.where(finite, value, 0.0))
-        num_batch_dims = value.dim() - constraint.event_dim
-        good = _all(good, num_batch_dims) & _all(finite, num_batch_dims)
+        good = good & (finite if good.dim() == value.dim() else finite.flatten(good.dim()).all(-1))
     expected, remedy = _EXPECTED.get(constraint) or _EXPECTED.get(
         _unwrapped(constraint), (f"in {constraint}", "See the law's docstring")
     )
@@ -274,8 +278,3 @@ def _unwrapped(constraint: constraints.Constraint) -> constraints.Constraint:
     while isinstance(constraint, constraints.independent):
         constraint = constraint.base_constraint
     return constraint
-
-
-def _all(good: Tensor, num_dims: int) -> Tensor:
-    """Whether all is true beyond the first ``num_dims`` dimensions."""
-    return good.flatten(num_dims).all(-1) if good.dim() > num_dims else good

@@ -1,6 +1,6 @@
 """Rows of normal laws in several dimensions."""
 
-from reparam.distributions import MultivariateNormal
+from reparam.distributions import LogisticNormal, LowRankMultivariateNormal, MultivariateNormal
 from tests.contracts.row import Row
 
 LOC = ((0.7, -2.0, 0.1), (-1.0, 0.3, 2.0))
@@ -19,6 +19,8 @@ def symmetric(matrix):
     return matrix.tril() + matrix.tril(-1).mT
 
 
+FACTOR = (((1.0, 0.2), (-0.5, 0.7), (0.3, 0.4)), ((0.1, -0.6), (0.9, 0.3), (0.5, 1.2)))
+
 ROWS = (
     Row(
         "MultivariateNormal(scale_tril)",
@@ -36,5 +38,15 @@ ROWS = (
             loc, precision_matrix=symmetric(precision_matrix), **options
         ),
         {"loc": LOC, "precision_matrix": COVARIANCE},
+    ),
+    Row(
+        "LowRankMultivariateNormal",
+        LowRankMultivariateNormal,
+        {"loc": LOC, "cov_factor": FACTOR, "cov_diag": ((0.5, 1.2, 0.8), (0.9, 0.3, 1.5))},
+    ),
+    Row(
+        "LogisticNormal",
+        LogisticNormal,
+        {"loc": LOC, "scale": ((0.5, 1.2, 0.8), (0.9, 0.3, 1.5))},
     ),
 )
