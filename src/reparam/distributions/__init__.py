@@ -9,6 +9,10 @@ from reparam.distributions.base import Reparameterized as Reparameterized
 from reparam.distributions.base import Unreparameterized as Unreparameterized
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
+from reparam.distributions.gamma import Chi2 as Chi2
+from reparam.distributions.gamma import Gamma as Gamma
+from reparam.distributions.gamma import InverseGamma as InverseGamma
+from reparam.distributions.gamma import LogGamma as LogGamma
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
 from reparam.distributions.logistic_normal import LogisticNormal as LogisticNormal
@@ -18,11 +22,15 @@ from reparam.distributions.multivariate import MultivariateNormal as Multivariat
 
 __all__ = [
     "Bernoulli",
+    "Chi2",
     "DiscretizedLogistic",
+    "Gamma",
     "Implicit",
     "Independent",
     "InverseCdf",
+    "InverseGamma",
     "Law",
+    "LogGamma",
     "Logistic",
     "LogisticNormal",
     "LowRankMultivariateNormal",
