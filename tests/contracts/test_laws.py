@@ -174,7 +174,7 @@ def test_numbers_take_the_default_dtype(row):
     law = row.make(**{name: values[0] for name, values in row.parameters.items()})
     assert law.batch_shape == ()
     assert law.sample((3,)).dtype == torch.get_default_dtype()
-    assert law.sample((3,)).shape == (3,)
+    assert law.sample((3,)).shape == (3, *law.event_shape)
 
 
 @every_law

@@ -1,6 +1,6 @@
-"""Rows of normal laws in several dimensions."""
+"""Rows of laws of vectors."""
 
-from reparam.distributions import LogisticNormal, LowRankMultivariateNormal, MultivariateNormal
+from reparam.distributions import LogisticNormal, LowRankMultivariateNormal, MultivariateNormal, MultivariateStudentT
 from tests.contracts.row import Row
 
 LOC = ((0.7, -2.0, 0.1), (-1.0, 0.3, 2.0))
@@ -48,5 +48,10 @@ ROWS = (
         "LogisticNormal",
         LogisticNormal,
         {"loc": LOC, "scale": ((0.5, 1.2, 0.8), (0.9, 0.3, 1.5))},
+    ),
+    Row(
+        "MultivariateStudentT",
+        MultivariateStudentT,
+        {"df": (7.0, 11.5), "loc": LOC, "scale_tril": SCALE_TRIL},
     ),
 )
