@@ -397,6 +397,7 @@ def test_no_draw_is_refused_an_empty_gradient(row):
 
 
 @reparameterized
+@pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated:DeprecationWarning")  # the compiler does
 def test_compile_a_draw(row, default_validation):
     tensors = row.tensors(requires_grad=True)
 
@@ -414,6 +415,7 @@ def test_compile_a_draw(row, default_validation):
 
 
 @with_noise
+@pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated:DeprecationWarning")  # the compiler does
 def test_compile(row, default_validation):
     tensors, noise = row.tensors(requires_grad=True), row.law().noise((4,), generator=generator(0))
 

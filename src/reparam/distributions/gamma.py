@@ -138,8 +138,10 @@ class Gamma(Implicit, td.Gamma):
         if self._validate_args:
             self._validate_sample(value)
         concentration, rate = self._wide_shape()
-        positive = value.clamp(min=torch.finfo(value.dtype).tiny).to(torch.promote_types(value.dtype, rate.dtype))
-        log_density = log_gamma_density(_log_ratio(positive, rate, concentration), concentration) - positive.log()
+        wide = value.to(torch.promote_types(value.dtype, rate.dtype))
+        wide = wide.clamp(min=torch.finfo(wide.dtype).tiny)
+        log_ratio = _log_ratio(wide * rate, wide.log() + rate.log(), concentration)
+        log_density = log_gamma_density(log_ratio, concentration) - wide.log()
         return narrow(log_density, value, self.concentration)
 
     def cdf(self, value: Tensor) -> Tensor:
@@ -216,7 +218,8 @@ class InverseGamma(Implicit, td.InverseGamma):
             self._validate_sample(value)
         concentration, rate = self._wide()
         wide = value.to(torch.promote_types(value.dtype, rate.dtype))
-        log_density = log_gamma_density(_log_ratio(1 / wide, rate, concentration), concentration) - wide.log()
+        log_ratio = _log_ratio(rate / wide, rate.log() - wide.log(), concentration)
+        log_density = log_gamma_density(log_ratio, concentration) - wide.log()
         return narrow(log_density, value, self.concentration)
 
     def cdf(self, value: Tensor) -> Tensor:
@@ -277,12 +280,14 @@ def _exp_inside(logarithm: Tensor, dtype: torch.dtype) -> Tensor:
     return logarithm.clamp(math.log(limits.tiny), math.log(limits.max)).exp()
 
 
-def _log_ratio(value: Tensor, rate: Tensor, concentration: Tensor) -> Tensor:
-    """``log(value · rate / concentration)``, with the digits of the difference where the ratio is near 1."""
-    excess = value * rate - concentration
-    near = excess.abs() < 0.5 * concentration
-    far = value.log() + rate.log() - concentration.log()
-    return torch.where(near, torch.log1p(torch.where(near, excess, 0.0) / concentration), far)
+def _log_ratio(x: Tensor, log_x: Tensor, concentration: Tensor) -> Tensor:
+    """``log(x / concentration)``, to the last digits that x has; from ``log_x`` where x is beyond the numbers."""
+    ratio = x / concentration
+    near, inside = (ratio > 0.5) & (ratio < 2), (ratio > torch.finfo(x.dtype).tiny) & (ratio < torch.finfo(x.dtype).max)
+    inside = inside & ~near
+    close = torch.log1p(torch.where(near, x - concentration, 0.0) / concentration)
+    far = torch.where(inside, torch.where(inside, ratio, 1.0).log(), log_x - concentration.log())
+    return torch.where(near, close, far)
 
 
 def _probability(logarithm: Tensor, value: Tensor, parameter: Tensor) -> Tensor:

@@ -45,13 +45,19 @@ class _Rule(NamedTuple):
     """How finely to compute in a dtype."""
 
     depth: float  # e^-depth is negligible
-    nodes: int  # of the Gauss-Legendre rule
+    nodes: list[float]  # of the Gauss-Legendre rule on [0, 1]
+    weights: list[float]
     split: float  # above this x, r is small and e^(∓r) - 1 ± r is summed as a polynomial
     degree: int  # of that polynomial
     terms: int  # of the power series for x <= 1
 
 
-_RULES = {torch.float32: _Rule(17.0, 13, 24.0, 12, 11), torch.float64: _Rule(37.0, 36, 64.0, 20, 20)}
+def _rule(depth: float, count: int, split: float, degree: int, terms: int) -> _Rule:
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return _Rule(depth, ((nodes + 1) / 2).tolist(), (weights / 2).tolist(), split, degree, terms)
+
+
+_RULES = {torch.float32: _rule(17.0, 13, 24.0, 12, 11), torch.float64: _rule(37.0, 36, 64.0, 20, 20)}
 
 
 def log_gamma_velocity(log_x: Tensor, concentration: Tensor) -> Tensor:
@@ -136,9 +142,9 @@ def _tail_moments(log_x: Tensor, delta: Tensor, a: Tensor, side: Tensor, count: 
     rule, x = _RULES[log_x.dtype], log_x.exp()
     slope = -side * a * torch.expm1(delta)
     reach = _reach(x, a, slope, side, rule.depth)
-    nodes, weights = _gauss_legendre(rule.nodes, x)
-    nodes = nodes.reshape(-1, *(1 for _ in x.shape))
-    weights = weights.reshape(nodes.shape)
+    column = (-1, *(1 for _ in x.shape))
+    nodes = torch.tensor(rule.nodes, dtype=x.dtype, device=x.device).reshape(column)
+    weights = torch.tensor(rule.weights, dtype=x.dtype, device=x.device).reshape(column)
     # Where x is large, e^(∓r) - 1 ± r would cancel; r is small there, and the Taylor polynomial takes its place.
     direct = torch.where(x > rule.split, 0.0, x)
     step = -side * reach
@@ -160,18 +166,6 @@ def _reach(x: Tensor, a: Tensor, slope: Tensor, side: Tensor, depth: float) -> T
     fall = torch.expm1(-quadratic)
     lower = quadratic + (depth - slope * quadratic - x * (fall + quadratic)) / (slope - x * fall)
     return torch.where(side > 0, lower, upper)
-
-
-@functools.cache
-def _legendre(count: int) -> tuple[list[float], list[float]]:
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    return ((nodes + 1) / 2).tolist(), (weights / 2).tolist()
-
-
-def _gauss_legendre(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Nodes and weights on [0, 1]."""
-    nodes, weights = (torch.tensor(values, dtype=like.dtype, device=like.device) for values in _legendre(count))
-    return nodes, weights
 
 
 def _in_pieces(function: Callable[[Tensor, Tensor], Tensor], log_x: Tensor, a: Tensor) -> Tensor:
@@ -393,6 +387,7 @@ def _quantile_partials(value: Tensor, a: Tensor, log_lower: Tensor, log_upper: T
 _ITERATIONS = 6
 
 
+@torch.library.custom_op("reparam::log_gamma_quantile", mutates_args=())
 def _raw_quantile(a: Tensor, log_lower: Tensor, log_upper: Tensor) -> Tensor:
     """Newton's method, on log P as a function of log x or on log Q as a function of x: both nearly straight, bent one way.
 
@@ -413,6 +408,17 @@ def _raw_quantile(a: Tensor, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         along_x = y + torch.log1p(((upper - log_upper) / upper_hazard).clamp(min=-0.999))
         y = torch.maximum(torch.where(below, along_y, along_x), floor)
     return y
+
+
+@_raw_quantile.register_fake
+def _(a: Tensor, log_lower: Tensor, log_upper: Tensor) -> Tensor:
+    return torch.empty_like(a)
+
+
+@_raw_quantile.register_vmap
+def _(info, in_dims, *inputs):
+    moved = [t.expand(info.batch_size, *t.shape) if d is None else t.movedim(d, 0) for t, d in zip(inputs, in_dims)]
+    return _raw_quantile(*torch.broadcast_tensors(*moved)), 0
 
 
 def _wilson_hilferty(a: Tensor, log_lower: Tensor, log_upper: Tensor) -> Tensor:
