@@ -38,7 +38,7 @@ ROWS = (
     Row(
         "InverseWishart",
         InverseWishart,
-        {"df": (12.5, 16.0), "scale_tril": SCALE_TRIL},
+        {"df": (24.5, 30.0), "scale_tril": SCALE_TRIL},
     ),
     Row(
         "LKJCholesky",
