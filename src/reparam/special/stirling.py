@@ -52,12 +52,19 @@ def digamma_gap(x: Tensor, step: Tensor) -> Tensor:
 def lgamma_gap(x: Tensor, step: Tensor) -> Tensor:
     """``log Γ(x + step) - log Γ(x) - step·log x`` for positive arguments, which falls as 1/x; differentiable.
 
-    Exact to the rounding of ``step``, where each log Γ alone is rounded at its own, much larger, size.
+    To relative precision where x is large; each log Γ alone is rounded at its own, much larger, size.
 
     Example:
         >>> lgamma_gap(torch.tensor(1.0), torch.tensor(3.0))  # log 3!
         tensor(1.7918)
     """
-    log_growth = torch.log1p(step / x)
-    main = x * log_growth - step + (step - 0.5) * log_growth
-    return main + stirling_remainder(x + step) - stirling_remainder(x)
+    large = x > 10 * step
+    ratio = torch.where(large, step, 0.0) / torch.where(large, x, 1.0)
+    series = torch.full_like(ratio, 1 / 17)  # of (r - log(1 + r)) / r², where both nearly cancel
+    for k in range(16, 1, -1):
+        series = 1 / k - ratio * series
+    # A difference of logarithms, because the derivative of step / x overflows before they do.
+    near = torch.where(large, 1.0, x)
+    log_growth = torch.where(large, torch.log1p(ratio), torch.log(near + step) - near.log())
+    main = torch.where(large, -step * ratio * series, near * log_growth - step)
+    return main + (step - 0.5) * log_growth + stirling_remainder(x + step) - stirling_remainder(x)
