@@ -1,6 +1,7 @@
 """What every law promises, over the registry in ``rows/``."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -82,7 +83,9 @@ def test_seed_instead_of_generator_is_refused(row):
 def test_dtype_is_kept_and_half_computed_in_float32(row, dtype):
     law = row.law(dtype)
     value = law.sample((1000,), generator=generator(0))
-    assert value.dtype == law.log_prob(value).dtype == law.mean.dtype == dtype
+    assert value.dtype == law.log_prob(value).dtype == dtype
+    if type(law).mean is not td.Distribution.mean:  # not every mean has a closed form
+        assert law.mean.dtype == dtype
     precise = row.make(**{name: tensor.double() for name, tensor in row.tensors(dtype).items()}, validate_args=False)
     eps = 2 * torch.finfo(dtype).eps
     expected = precise.log_prob(value.double())
@@ -149,7 +152,11 @@ def test_bad_parameters_are_named_with_value_count_and_place(row, bad):
     for name in row.parameters:
         tensors = {key: torch.stack([value] * 3) for key, value in row.tensors().items()}
         tensors[name][1:, 1] = bad
-        message = rf"{name} must be .* got {bad:g} at index \(1, 1\) \(2 of 6 values are wrong\)\. Look for"
+        # A parameter of one draw is one value, unless each of its elements has a meaning of its own.
+        elements = tensors[name].shape[2 : tensors[name].dim() - row.law().arg_constraints[name].event_dim]
+        place, count = re.escape(str((1, 1, *(0 for _ in elements)))), elements.numel()
+        found = rf"\({2 * count} of {6 * count} values are wrong\)"
+        message = rf"{name} must be .* got {bad:g} at index {place} {found}\. Look for"
         with pytest.raises(ParameterError, match=message):
             row.make(**tensors)
 
@@ -167,7 +174,7 @@ def test_numbers_take_the_default_dtype(row):
     law = row.make(**{name: values[0] for name, values in row.parameters.items()})
     assert law.batch_shape == ()
     assert law.sample((3,)).dtype == torch.get_default_dtype()
-    assert law.sample((3,)).shape == (3,)
+    assert law.sample((3,)).shape == (3, *law.event_shape)
 
 
 @every_law
@@ -314,7 +321,7 @@ def test_sources(row, source):
     assert torch.equal(drawn, law.rsample((64,), noise=source))
     bounded = drawn.atan()  # heavy tails have no mean to compare
     ordinary = law.rsample((2000, 64), generator=generator(0)).atan().mean(1)
-    assert ((bounded.mean(0) - ordinary.mean(0)).abs() <= ordinary.std(0)).all()
+    assert ((bounded.mean(0) - ordinary.mean(0)).abs() <= 3 * ordinary.std(0)).all()
     assert torch.equal(Independent(law, 1).rsample((64,), noise=source), drawn)
 
 

@@ -13,8 +13,16 @@ from reparam.distributions.gamma import Chi2 as Chi2
 from reparam.distributions.gamma import Gamma as Gamma
 from reparam.distributions.gamma import InverseGamma as InverseGamma
 from reparam.distributions.gamma import LogGamma as LogGamma
+from reparam.distributions.lkj import LKJCholesky as LKJCholesky
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
+from reparam.distributions.logistic_normal import LogisticNormal as LogisticNormal
+from reparam.distributions.matrix_normal import MatrixNormal as MatrixNormal
+from reparam.distributions.multivariate import LowRankMultivariateNormal as LowRankMultivariateNormal
+from reparam.distributions.multivariate import MultivariateNormal as MultivariateNormal
+from reparam.distributions.multivariate_student import MultivariateStudentT as MultivariateStudentT
+from reparam.distributions.wishart import InverseWishart as InverseWishart
+from reparam.distributions.wishart import Wishart as Wishart
 
 __all__ = [
     "Bernoulli",
@@ -25,11 +33,19 @@ __all__ = [
     "Independent",
     "InverseCdf",
     "InverseGamma",
+    "InverseWishart",
+    "LKJCholesky",
     "Law",
     "LogGamma",
     "Logistic",
+    "LogisticNormal",
+    "LowRankMultivariateNormal",
+    "MatrixNormal",
+    "MultivariateNormal",
+    "MultivariateStudentT",
     "Normal",
     "Pathwise",
     "Reparameterized",
     "Unreparameterized",
+    "Wishart",
 ]

@@ -37,6 +37,7 @@ class Law(td.Distribution, ABC):
     """
 
     _given: tuple[str, ...]  # the names of the parameters the law was made with
+    _shared: ClassVar[tuple[str, ...]] = ()  # what was computed from them once, and holds for any batch shape
 
     @abstractmethod
     def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
@@ -57,6 +58,8 @@ class Law(td.Distribution, ABC):
         expanded = {name: value.expand(shape + value.shape[old:]) for name, value in self._parameters().items()}
         new = cast(Any, type(self))(**expanded, **self._options(), validate_args=False)
         new._validate_args = self._validate_args
+        for name in self._shared:
+            setattr(new, name, getattr(self, name))
         if _instance is None:
             return cast(Self, new)
         _instance.__dict__.update(new.__dict__)
@@ -120,8 +123,8 @@ class Law(td.Distribution, ABC):
 
     def _validate_sample(self, value: Tensor) -> None:
         # A compiled graph cannot branch on values; torch's own laws escape this only because the first
-        # compilation of a process switches the default validation off.
-        if not torch.compiler.is_compiling():
+        # compilation of a process switches the default validation off. Of no values torch cannot check a vector.
+        if not torch.compiler.is_compiling() and value.numel() > 0:
             super()._validate_sample(value)
 
 
