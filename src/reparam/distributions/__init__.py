@@ -11,6 +11,8 @@ from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
+from reparam.distributions.mixture import MixtureSameFamily as MixtureSameFamily
+from reparam.distributions.mixture import SeparatedModesWarning as SeparatedModesWarning
 
 __all__ = [
     "Bernoulli",
@@ -20,8 +22,10 @@ __all__ = [
     "InverseCdf",
     "Law",
     "Logistic",
+    "MixtureSameFamily",
     "Normal",
     "Pathwise",
     "Reparameterized",
+    "SeparatedModesWarning",
     "Unreparameterized",
 ]
