@@ -55,7 +55,8 @@ class Law(td.Distribution, ABC):
         """The same law with its parameters expanded to ``batch_shape``; no memory is allocated, nothing is checked."""
         shape, old = torch.Size(batch_shape), len(self.batch_shape)
         expanded = {name: value.expand(shape + value.shape[old:]) for name, value in self._parameters().items()}
-        new = cast(Any, type(self))(**expanded, **self._options(), validate_args=False)
+        make: Any = type(self)
+        new = make(**expanded, **self._options(), validate_args=False)
         new._validate_args = self._validate_args
         if _instance is None:
             return cast(Self, new)

@@ -26,6 +26,7 @@ from typing import Any, Literal, Self, cast
 import torch
 import torch.distributions as td
 from torch import Tensor
+from torch.distributions import constraints
 
 from reparam import noise as randomness
 from reparam.distributions.base import Implicit, Independent, Law, _to_size
@@ -43,6 +44,19 @@ SEPARATED = 6.0  # standard deviations; there both estimators need about as many
 
 class SeparatedModesWarning(RuntimeWarning):
     """A pathwise gradient in the weights of a mixture whose modes are too far apart for it."""
+
+
+class _AnySupport(constraints.Constraint):
+    """What one of the components can be; torch's asks it of all of them, and cannot tell of no values at all."""
+
+    def __init__(self, component: constraints.Constraint) -> None:
+        self.component = component
+        self.is_discrete, self.event_dim = component.is_discrete, component.event_dim
+
+    def check(self, value: Tensor) -> Tensor:
+        """For each value: is it in the support of a component?"""
+        good: Tensor = self.component.check(value.unsqueeze(-1 - self.event_dim))
+        return good.any(-1)
 
 
 class MixtureSameFamily(Implicit, td.MixtureSameFamily):
@@ -119,6 +133,11 @@ class MixtureSameFamily(Implicit, td.MixtureSameFamily):
             return new
         _instance.__dict__.update(new.__dict__)
         return cast(Self, _instance)
+
+    @constraints.dependent_property
+    def support(self) -> constraints.Constraint:
+        """Where one of the components has a density."""
+        return _AnySupport(cast(constraints.Constraint, self.component_distribution.support))
 
     @property
     def separation(self) -> Tensor:
@@ -270,8 +289,8 @@ class MixtureSameFamily(Implicit, td.MixtureSameFamily):
             warnings.warn(
                 "MixtureSameFamily.rsample with modes that are far apart (law.separation is above "
                 f"{SEPARATED:g} standard deviations): the pathwise gradient in the weights rests on draws between the "
-                "modes, which hardly ever come. Use draws, weights = law.rsample_weighted(...), whose gradient is good at "
-                "any distance, or say estimator='implicit' if this one is meant",
+                "modes, which hardly ever come. Use draws, weights = law.rsample_weighted(...), whose gradient is good "
+                "at any distance, or say estimator='implicit' if this one is meant",
                 SeparatedModesWarning,
                 stacklevel=4,
             )

@@ -48,7 +48,9 @@ class Family:
     def law(self, parameters: tuple[Tensor, ...]) -> td.Distribution:
         """The member with these parameters."""
         named = dict(zip(self.names, parameters, strict=True))
-        return cast(Any, self.kind)(**named, **self.options, validate_args=False)  # type: ignore[no-any-return]
+        make: Any = self.kind
+        made: td.Distribution = make(**named, **self.options, validate_args=False)
+        return made
 
     def velocity(self, y: Tensor, log_weights: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
         """``∂y/∂(log w_k)`` and ``∂y/∂θ_k`` at fixed F(y); for ``attach``."""
@@ -58,10 +60,9 @@ class Family:
             level = self._level(y, above, parameters)
             return level.sum(), level
 
-        log_density = self._log_density(y, log_weights, parameters)
         # A draw lies where p > 0. The bound keeps the gradient finite at points that no draw can reach.
         greatest = math.log(torch.finfo(y.dtype).max)
-        ratio = (log_weights - log_density).clamp(max=greatest).exp()
+        ratio = (log_weights - self._log_density(y, log_weights, parameters)).clamp(max=greatest).exp()
         slopes, level = torch.func.grad(levels, has_aux=True)(parameters)
         below_average = (log_weights.exp() * level).sum(0) - level
         return ratio * below_average, *(-ratio * slope for slope in slopes)
@@ -112,7 +113,8 @@ class Family:
         if not issubclass(self.kind, _SYMMETRIC):
             return torch.zeros_like(y, dtype=torch.bool)
         law: Any = self.law(parameters)
-        return y > (log_weights.exp() * law.loc).sum(0)
+        centre: Tensor = (log_weights.exp() * law.loc).sum(0)
+        return y > centre
 
     def _level(self, y: Tensor, above: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
         """``F_k(y)``, and ``F_k(y) - 1`` where ``above``: to full precision if the law is symmetric."""
