@@ -127,7 +127,7 @@ def uniform(shape: Sequence[int], *, like: Tensor, generator: torch.Generator | 
     """
     device = _device(like, generator)
     drawn = torch.rand(tuple(shape), generator=generator, dtype=torch.float64, device=device)
-    return _open_interval(drawn + 2.0**-54, like)
+    return _open_interval(drawn.add_(2.0**-54), like)
 
 
 def bernoulli(probabilities: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -337,5 +337,5 @@ def _require_generator(generator: torch.Generator) -> None:
 
 
 def _open_interval(positive: Tensor, like: Tensor) -> Tensor:
-    """Bring to the device of ``like``, and below 1, where rounding may have led."""
-    return positive.to(like.device).clamp(max=1 - 2.0**-53)
+    """Bring to the device of ``like``, and below 1, where rounding may have led; in place where it is there already."""
+    return positive.to(like.device).clamp_(max=1 - 2.0**-53)
