@@ -327,6 +327,12 @@ class Independent(td.Independent[td.Distribution]):
         base = self._base("generator= or noise=", Law, Independent)
         return base.rsample(sample_shape, generator=generator, noise=noise)
 
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The sum of the base law's over the last dimensions (torch's fails where there are no values)."""
+        log_prob: Tensor = self.base_dist.log_prob(value)
+        summed = range(-self.reinterpreted_batch_ndims, 0)
+        return log_prob.sum(tuple(summed)) if summed else log_prob
+
     def noise(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """See :meth:`Reparameterized.noise`; ParameterError where the base law has no noise apart from its draws."""
         return self._base("noise()", Reparameterized, Independent).noise(sample_shape, generator=generator)

@@ -47,7 +47,7 @@ class SeparatedModesWarning(RuntimeWarning):
 
 
 class _AnySupport(constraints.Constraint):
-    """What one of the components can be; torch's asks it of all of them, and cannot tell of no values at all."""
+    """What one of the components can be; torch's asks it of all of them."""
 
     def __init__(self, component: constraints.Constraint) -> None:
         self.component = component
@@ -55,6 +55,8 @@ class _AnySupport(constraints.Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         """For each value: is it in the support of a component?"""
+        if value.numel() == 0:  # torch's own checks of vectors fail on none
+            return torch.ones(value.shape[: value.dim() - self.event_dim], dtype=torch.bool, device=value.device)
         good: Tensor = self.component.check(value.unsqueeze(-1 - self.event_dim))
         return good.any(-1)
 

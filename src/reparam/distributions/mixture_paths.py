@@ -54,76 +54,74 @@ class Family:
 
     def velocity(self, y: Tensor, log_weights: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
         """``∂y/∂(log w_k)`` and ``∂y/∂θ_k`` at fixed F(y); for ``attach``."""
-        above = self._above(y, log_weights, parameters)
+        law, weights = self.law(parameters), log_weights.exp()
+        above = self._above(law, y, weights)
 
         def levels(parameters: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-            level = self._level(y, above, parameters)
+            level = self._level(self.law(parameters), y, above)
             return level.sum(), level
 
+        slopes, level = torch.func.grad(levels, has_aux=True)(parameters)
         # A draw lies where p > 0. The bound keeps the gradient finite at points that no draw can reach.
         greatest = math.log(torch.finfo(y.dtype).max)
-        ratio = (log_weights - self._log_density(y, log_weights, parameters)).clamp(max=greatest).exp()
-        slopes, level = torch.func.grad(levels, has_aux=True)(parameters)
-        below_average = (log_weights.exp() * level).sum(0) - level
-        return ratio * below_average, *(-ratio * slope for slope in slopes)
+        minus_ratio = -(log_weights - _log_density(law, y, log_weights)).clamp(max=greatest).exp()
+        return minus_ratio * (level - (weights * level).sum(0)), *(minus_ratio * slope for slope in slopes)
 
     def quantile(self, lower: Tensor, upper: Tensor, log_weights: Tensor, *parameters: Tensor) -> Tensor:
-        """The quantile of the mixture, attached to its arguments: between those of its components, by bisection."""
+        """The quantile of the mixture, attached to its arguments; it lies between those of the components."""
         above = lower > upper
         level = torch.where(above, -upper, lower)
         with torch.no_grad():
-            found = self._solve(lower, upper, above, level, log_weights, parameters)
+            law: Any = self.law(parameters)
+            between = law._quantile(lower, upper)
+
+            def excess(y: Tensor) -> Tensor:
+                return (log_weights.exp() * self._level(law, y, above)).sum(0) - level
+
+            def density(y: Tensor) -> Tensor:
+                return _log_density(law, y, log_weights).exp()
+
+            found = _root(excess, density, between.amin(0), between.amax(0))
         return attach(found, self._quantile_velocity, level, log_weights, *parameters)
 
-    def _solve(
-        self,
-        lower: Tensor,
-        upper: Tensor,
-        above: Tensor,
-        level: Tensor,
-        log_weights: Tensor,
-        parameters: tuple[Tensor, ...],
-    ) -> Tensor:
-        def excess(y: Tensor) -> Tensor:
-            return (log_weights.exp() * self._level(y, above, parameters)).sum(0) - level
+    def _quantile_velocity(self, y: Tensor, _: Tensor, log_weights: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
+        slope = (-_log_density(self.law(parameters), y, log_weights)).exp()
+        return slope, *self.velocity(y, log_weights, *parameters)
 
-        quantiles = cast(Law, self.law(parameters))._quantile(lower, upper)
-        left, right = quantiles.amin(0), quantiles.amax(0)
-        for _ in range(_HALVINGS):
-            middle = left + (right - left) / 2
-            too_low = excess(middle) < 0
-            left, right = torch.where(too_low, middle, left), torch.where(too_low, right, middle)
-        y = left + (right - left) / 2
-        for _ in range(_NEWTON_STEPS):
-            step = excess(y) * (-self._log_density(y, log_weights, parameters)).exp()
-            # Bisection has the last word where p underflows.
-            y = torch.where(step.isfinite(), torch.minimum(torch.maximum(y - step, left), right), y)
-        return y
-
-    def _quantile_velocity(self, y: Tensor, _: Tensor, *moving: Tensor) -> tuple[Tensor, ...]:
-        log_weights, *parameters = moving
-        slope = (-self._log_density(y, log_weights, tuple(parameters))).exp()
-        return slope, *self.velocity(y, *moving)
-
-    def _log_density(self, y: Tensor, log_weights: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
-        return torch.logsumexp(log_weights + self.law(parameters).log_prob(y), 0)
-
-    def _above(self, y: Tensor, log_weights: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
+    def _above(self, law: Any, y: Tensor, weights: Tensor) -> Tensor:
         """Whether to count from the upper tail: a matter of digits only."""
         if not issubclass(self.kind, _SYMMETRIC):
             return torch.zeros_like(y, dtype=torch.bool)
-        law: Any = self.law(parameters)
-        centre: Tensor = (log_weights.exp() * law.loc).sum(0)
+        centre: Tensor = (weights * law.loc).sum(0)
         return y > centre
 
-    def _level(self, y: Tensor, above: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
+    def _level(self, law: Any, y: Tensor, above: Tensor) -> Tensor:
         """``F_k(y)``, and ``F_k(y) - 1`` where ``above``: to full precision if the law is symmetric."""
-        law: Any = self.law(parameters)
         if not issubclass(self.kind, _SYMMETRIC):
             level: Tensor = law.cdf(y)
             return torch.where(above, level - 1, level)
         tail: Tensor = law.cdf(torch.where(above, 2 * law.loc - y, y))
         return torch.where(above, -tail, tail)
+
+
+def _log_density(law: td.Distribution, y: Tensor, log_weights: Tensor) -> Tensor:
+    return torch.logsumexp(log_weights + law.log_prob(y), 0)
+
+
+def _root(
+    function: Callable[[Tensor], Tensor], slope: Callable[[Tensor], Tensor], left: Tensor, right: Tensor
+) -> Tensor:
+    """Where an increasing function is 0, between ``left`` and ``right``: by bisection, then by Newton's method."""
+    for _ in range(_HALVINGS):
+        middle = left + (right - left) / 2
+        too_low = function(middle) < 0
+        left, right = torch.where(too_low, middle, left), torch.where(too_low, right, middle)
+    found = left + (right - left) / 2
+    for _ in range(_NEWTON_STEPS):
+        step = function(found) / slope(found)
+        # Where the slope underflows, bisection has the last word.
+        found = torch.where(step.isfinite(), torch.minimum(torch.maximum(found - step, left), right), found)
+    return found
 
 
 @dataclass(frozen=True)
