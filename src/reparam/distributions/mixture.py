@@ -11,6 +11,10 @@ weights. Two unbiased ways to make it known:
   (Rao-Blackwellised over the choice of the component), pathwise in the components. The variance is bounded at any
   distance; f is computed K times.
 
+For two unit normals and E[y²], the variance of the gradient in a logit is 0.24 (implicit) against 0.47 (stratified) at
+distance 1, 5 against 2 at 3, 24 against 4 at 4, 600 against 9 at 6; at 10 the mean of 40,000 implicit gradients is
+-19 ± 1 where -24 is right. At the same number of values of f the two are equal near 3.
+
 No ``rsample`` can do the second: the derivative with respect to π_k is E_k[f], a value of f and not a slope of it. So
 it has a method of its own, ``rsample_weighted``, which also serves the first. ``rsample`` is implicit always; where the
 modes are far apart and the weights want a gradient, it warns.
@@ -39,7 +43,7 @@ from reparam.errors import ParameterError
 __all__ = ["MixtureSameFamily", "SeparatedModesWarning"]
 
 Estimator = Literal["implicit", "stratified"]
-SEPARATED = 6.0  # standard deviations; there both estimators need about as many values of f
+SEPARATED = 4.0  # standard deviations
 
 
 class SeparatedModesWarning(RuntimeWarning):
@@ -76,7 +80,7 @@ class MixtureSameFamily(Implicit, td.MixtureSameFamily):
             both broadcast.
         validate_args: as for :class:`Normal`.
         estimator: what :meth:`rsample_weighted` does, ``"implicit"`` or ``"stratified"``; None takes the second where
-            :attr:`separation` is above 6.
+            :attr:`separation` is above 4.
 
     Raises:
         ParameterError: the two do not go together; ``estimator`` is none of those; a weight is not finite.
@@ -285,7 +289,7 @@ class MixtureSameFamily(Implicit, td.MixtureSameFamily):
         return draw(sample_shape, generator=generator)
 
     def _warn_of_separated_modes(self) -> None:
-        wanted = torch.is_grad_enabled() and self._log_weights.requires_grad
+        wanted = self.has_rsample and torch.is_grad_enabled() and self._log_weights.requires_grad
         # As for the parameters: values are looked at only if arguments are validated, never inside torch.compile.
         if wanted and self._validate_args and not torch.compiler.is_compiling() and self.estimator == "stratified":
             warnings.warn(

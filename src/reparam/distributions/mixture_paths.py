@@ -63,7 +63,7 @@ class Family:
 
         slopes, level = torch.func.grad(levels, has_aux=True)(parameters)
         # A draw lies where p > 0. The bound keeps the gradient finite at points that no draw can reach.
-        greatest = math.log(torch.finfo(y.dtype).max)
+        greatest = math.log(torch.finfo(y.dtype).max) - 1
         minus_ratio = -(log_weights - _log_density(law, y, log_weights)).clamp(max=greatest).exp()
         return minus_ratio * (level - (weights * level).sum(0)), *(minus_ratio * slope for slope in slopes)
 
