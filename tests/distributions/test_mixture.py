@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.distributions as td
 
-from reparam.distributions import Independent, Logistic, MixtureSameFamily, Normal, SeparatedModesWarning
+from reparam.distributions import Independent, Logistic, MixtureSameFamily, Normal
 from reparam.distributions.mixture_separation import widest_gap
-from reparam.errors import ParameterError
+from reparam.errors import ParameterError, SeparatedModesWarning
 from reparam.noise import generator, standard_normal
 from tests.statistical.instruments import check_mean
 

@@ -12,7 +12,6 @@ from reparam.distributions.discretized import DiscretizedLogistic as Discretized
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
 from reparam.distributions.mixture import MixtureSameFamily as MixtureSameFamily
-from reparam.distributions.mixture import SeparatedModesWarning as SeparatedModesWarning
 
 __all__ = [
     "Bernoulli",
@@ -26,6 +25,5 @@ __all__ = [
     "Normal",
     "Pathwise",
     "Reparameterized",
-    "SeparatedModesWarning",
     "Unreparameterized",
 ]

@@ -38,16 +38,12 @@ from reparam.distributions.mixture_paths import beside, components_of, parameter
 from reparam.distributions.mixture_separation import distances, widest_gap
 from reparam.distributions.parameters import refuse
 from reparam.distributions.precision import narrow, widen
-from reparam.errors import ParameterError
+from reparam.errors import ParameterError, SeparatedModesWarning
 
-__all__ = ["MixtureSameFamily", "SeparatedModesWarning"]
+__all__ = ["MixtureSameFamily"]
 
 Estimator = Literal["implicit", "stratified"]
 SEPARATED = 4.0  # standard deviations
-
-
-class SeparatedModesWarning(RuntimeWarning):
-    """A pathwise gradient in the weights of a mixture whose modes are too far apart for it."""
 
 
 class _AnySupport(constraints.Constraint):

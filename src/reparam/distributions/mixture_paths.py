@@ -30,8 +30,18 @@ from reparam.distributions.location_scale import Logistic, Normal
 from reparam.distributions.precision import standardize, widen
 from reparam.reparameterize import attach
 
-__all__ = ["Components", "Family", "NormalComponents", "beside", "components_of", "parameter_of", "widened"]
+__all__ = [
+    "NORMAL_VECTORS",
+    "Components",
+    "Family",
+    "NormalComponents",
+    "beside",
+    "components_of",
+    "parameter_of",
+    "widened",
+]
 
+NORMAL_VECTORS = (td.MultivariateNormal, td.LowRankMultivariateNormal)
 _SYMMETRIC = (td.Normal, td.Laplace, td.Cauchy, td.StudentT, Logistic)
 _NO_CDF_GRADIENT = (td.Gamma, td.InverseGamma)  # torch's: the incomplete gamma function has no derivative in a
 _HALVINGS, _NEWTON_STEPS = 32, 3  # each Newton step squares the error that is left
@@ -59,13 +69,13 @@ class Family:
 
         def levels(parameters: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
             level = self._level(self.law(parameters), y, above)
-            return level.sum(), level
+            return -level.sum(), level
 
-        slopes, level = torch.func.grad(levels, has_aux=True)(parameters)
+        minus_slopes, level = torch.func.grad(levels, has_aux=True)(parameters)
         # A draw lies where p > 0. The bound keeps the gradient finite at points that no draw can reach.
         greatest = math.log(torch.finfo(y.dtype).max) - 1
-        minus_ratio = -(log_weights - _log_density(law, y, log_weights)).clamp(max=greatest).exp()
-        return minus_ratio * (level - (weights * level).sum(0)), *(minus_ratio * slope for slope in slopes)
+        ratio = (log_weights - _log_density(law, y, log_weights)).clamp(max=greatest).exp()
+        return ratio * ((weights * level).sum(0) - level), *(ratio * slope for slope in minus_slopes)
 
     def quantile(self, lower: Tensor, upper: Tensor, log_weights: Tensor, *parameters: Tensor) -> Tensor:
         """The quantile of the mixture, attached to its arguments; it lies between those of the components."""
@@ -100,8 +110,9 @@ class Family:
         if not issubclass(self.kind, _SYMMETRIC):
             level: Tensor = law.cdf(y)
             return torch.where(above, level - 1, level)
-        tail: Tensor = law.cdf(torch.where(above, 2 * law.loc - y, y))
-        return torch.where(above, -tail, tail)
+        side = torch.where(above, -1.0, 1.0).to(y.dtype)
+        tail: Tensor = law.cdf(side * y + (1 - side) * law.loc)  # y, or its mirror image
+        return side * tail
 
 
 def _log_density(law: td.Distribution, y: Tensor, log_weights: Tensor) -> Tensor:
@@ -192,7 +203,7 @@ def components_of(law: td.Distribution) -> Components | None:
     multivariate normals.
     """
     batch_dims = len(law.batch_shape) - 1
-    if isinstance(law, td.MultivariateNormal):
+    if isinstance(law, NORMAL_VECTORS):
         return NormalComponents(_NORMAL, tuple(_in_front(value, batch_dims) for value in (law.loc, law.scale_tril)))
     while isinstance(law, td.Independent):
         law = law.base_dist

@@ -6,6 +6,8 @@ import torch
 import torch.distributions as td
 from torch import Tensor
 
+from reparam.distributions.mixture_paths import NORMAL_VECTORS
+
 __all__ = ["distances", "widest_gap"]
 
 
@@ -14,7 +16,7 @@ def distances(law: td.Distribution) -> Tensor:
     batch_shape, size = law.batch_shape, law.event_shape.numel()
     mean: Tensor = law.mean.reshape(*batch_shape, size)
     gaps = mean.unsqueeze(-2) - mean.unsqueeze(-3)
-    if isinstance(law, td.MultivariateNormal):
+    if isinstance(law, NORMAL_VECTORS):
         factor = law.scale_tril.expand(*batch_shape, size, size)
         covariance = factor @ factor.mT
         average = (covariance.unsqueeze(-3) + covariance.unsqueeze(-4)) / 2

@@ -80,15 +80,10 @@ ROWS = (
         sweep=SWEEP,
     ),
     Row(
-        "MixtureSameFamily(Logistic)",
-        univariate(Logistic),
-        {"logits": LOGITS, "loc": LOC, "scale": SCALE},
-        reference=reference(stats.logistic),
-        sweep=SWEEP,
-    ),
-    Row(
         "MixtureSameFamily(Independent)",
-        lambda logits, loc, scale, **options: mixture(logits, Independent(Normal(loc, scale, **options), 1), **options),
+        lambda logits, loc, scale, **options: mixture(
+            logits, Independent(Logistic(loc, scale, **options), 1), **options
+        ),
         {"logits": LOGITS, "loc": VECTORS, "scale": WIDTHS},
         sweep=SWEEP,
     ),
