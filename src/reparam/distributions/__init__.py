@@ -23,6 +23,7 @@ from reparam.distributions.multivariate import MultivariateNormal as Multivariat
 from reparam.distributions.multivariate_student import MultivariateStudentT as MultivariateStudentT
 from reparam.distributions.wishart import InverseWishart as InverseWishart
 from reparam.distributions.wishart import Wishart as Wishart
+from reparam.distributions.mixture import MixtureSameFamily as MixtureSameFamily
 
 __all__ = [
     "Bernoulli",
@@ -43,6 +44,7 @@ __all__ = [
     "MatrixNormal",
     "MultivariateNormal",
     "MultivariateStudentT",
+    "MixtureSameFamily",
     "Normal",
     "Pathwise",
     "Reparameterized",

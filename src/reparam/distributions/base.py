@@ -56,7 +56,8 @@ class Law(td.Distribution, ABC):
         """The same law with its parameters expanded to ``batch_shape``; no memory is allocated, nothing is checked."""
         shape, old = torch.Size(batch_shape), len(self.batch_shape)
         expanded = {name: value.expand(shape + value.shape[old:]) for name, value in self._parameters().items()}
-        new = cast(Any, type(self))(**expanded, **self._options(), validate_args=False)
+        make: Any = type(self)
+        new = make(**expanded, **self._options(), validate_args=False)
         new._validate_args = self._validate_args
         for name in self._shared:
             setattr(new, name, getattr(self, name))
@@ -328,6 +329,12 @@ class Independent(td.Independent[td.Distribution]):
             return self.base_dist.rsample(_to_size(sample_shape))
         base = self._base("generator= or noise=", Law, Independent)
         return base.rsample(sample_shape, generator=generator, noise=noise)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The sum of the base law's over the last dimensions (torch's fails where there are no values)."""
+        log_prob: Tensor = self.base_dist.log_prob(value)
+        summed = range(-self.reinterpreted_batch_ndims, 0)
+        return log_prob.sum(tuple(summed)) if summed else log_prob
 
     def noise(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """See :meth:`Reparameterized.noise`; ParameterError where the base law has no noise apart from its draws."""
