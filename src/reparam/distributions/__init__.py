@@ -7,6 +7,14 @@ from reparam.distributions.base import Law as Law
 from reparam.distributions.base import Pathwise as Pathwise
 from reparam.distributions.base import Reparameterized as Reparameterized
 from reparam.distributions.base import Unreparameterized as Unreparameterized
+from reparam.distributions.bounded import LogitNormal as LogitNormal
+from reparam.distributions.bounded import Uniform as Uniform
+from reparam.distributions.categorical import Categorical as Categorical
+from reparam.distributions.categorical import OneHotCategorical as OneHotCategorical
+from reparam.distributions.counts import Binomial as Binomial
+from reparam.distributions.counts import Geometric as Geometric
+from reparam.distributions.counts import NegativeBinomial as NegativeBinomial
+from reparam.distributions.counts import Poisson as Poisson
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
 from reparam.distributions.gamma import Chi2 as Chi2
@@ -24,8 +32,28 @@ from reparam.distributions.multivariate_student import MultivariateStudentT as M
 from reparam.distributions.wishart import InverseWishart as InverseWishart
 from reparam.distributions.wishart import Wishart as Wishart
 from reparam.distributions.mixture import MixtureSameFamily as MixtureSameFamily
+from reparam.distributions.laplace import AsymmetricLaplace as AsymmetricLaplace
+from reparam.distributions.laplace import Laplace as Laplace
+from reparam.distributions.location_scale import Cauchy as Cauchy
+from reparam.distributions.location_scale import Gumbel as Gumbel
+from reparam.distributions.location_scale import Logistic as Logistic
+from reparam.distributions.location_scale import Normal as Normal
+from reparam.distributions.positive import Exponential as Exponential
+from reparam.distributions.positive import HalfCauchy as HalfCauchy
+from reparam.distributions.positive import HalfNormal as HalfNormal
+from reparam.distributions.positive import LogNormal as LogNormal
+from reparam.distributions.relaxed import ExpRelaxedCategorical as ExpRelaxedCategorical
+from reparam.distributions.relaxed import LogitRelaxedBernoulli as LogitRelaxedBernoulli
+from reparam.distributions.relaxed import RelaxedBernoulli as RelaxedBernoulli
+from reparam.distributions.relaxed import RelaxedOneHotCategorical as RelaxedOneHotCategorical
+from reparam.distributions.straight_through import OneHotCategoricalStraightThrough as OneHotCategoricalStraightThrough
+from reparam.distributions.straight_through import RelaxedBernoulliStraightThrough as RelaxedBernoulliStraightThrough
+from reparam.distributions.straight_through import (
+    RelaxedOneHotCategoricalStraightThrough as RelaxedOneHotCategoricalStraightThrough,
+)
 
 __all__ = [
+    "AsymmetricLaplace",
     "Bernoulli",
     "Chi2",
     "DiscretizedLogistic",
@@ -45,9 +73,37 @@ __all__ = [
     "MultivariateNormal",
     "MultivariateStudentT",
     "MixtureSameFamily",
+    "Binomial",
+    "Categorical",
+    "Cauchy",
+    "DiscretizedLogistic",
+    "ExpRelaxedCategorical",
+    "Exponential",
+    "Geometric",
+    "Gumbel",
+    "HalfCauchy",
+    "HalfNormal",
+    "Implicit",
+    "Independent",
+    "InverseCdf",
+    "Laplace",
+    "Law",
+    "LogNormal",
+    "Logistic",
+    "LogitNormal",
+    "LogitRelaxedBernoulli",
+    "NegativeBinomial",
     "Normal",
+    "OneHotCategorical",
+    "OneHotCategoricalStraightThrough",
     "Pathwise",
+    "Poisson",
+    "RelaxedBernoulli",
+    "RelaxedBernoulliStraightThrough",
+    "RelaxedOneHotCategorical",
+    "RelaxedOneHotCategoricalStraightThrough",
     "Reparameterized",
+    "Uniform",
     "Unreparameterized",
     "Wishart",
 ]

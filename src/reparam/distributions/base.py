@@ -124,7 +124,8 @@ class Law(td.Distribution, ABC):
 
     def _validate_sample(self, value: Tensor) -> None:
         # A compiled graph cannot branch on values; torch's own laws escape this only because the first
-        # compilation of a process switches the default validation off. Of no values torch cannot check a vector.
+        # compilation of a process switches the default validation off. Nor can some of torch's constraints look at an
+        # empty tensor.
         if not torch.compiler.is_compiling() and value.numel() > 0:
             super()._validate_sample(value)
 
@@ -133,6 +134,9 @@ class Reparameterized(Law):
     """A law with a differentiable draw; :class:`Pathwise` and :class:`Implicit` are the two kinds."""
 
     has_rsample = True
+    unbiased: ClassVar[bool] = (
+        True  # whether the gradient of a draw is that of the law, as straight-through ones are not
+    )
 
     @property
     def noise_shape(self) -> torch.Size:
