@@ -277,7 +277,7 @@ def test_draws_follow_the_reference_law(row, dtype):
 @univariate
 def test_density_cdf_quantile_and_moments_agree_with_scipy(row):
     for element in range(2):
-        law, reference = row.law(), row.reference(element)
+        law, reference = row.law(validate_args=False), row.reference(element)  # the other element has its own support
         levels = np.array([1e-30, 1e-12, 1e-3, 0.2, 0.5, 0.9, 1 - 1e-9])
         points = reference.ppf(levels)
         value = torch.from_numpy(points)[:, None].expand(-1, 2)

@@ -9,19 +9,25 @@ from reparam.distributions.base import Reparameterized as Reparameterized
 from reparam.distributions.base import Unreparameterized as Unreparameterized
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
+from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
+from reparam.distributions.extremes import Pareto as Pareto
+from reparam.distributions.extremes import Weibull as Weibull
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
 
 __all__ = [
     "Bernoulli",
     "DiscretizedLogistic",
+    "GeneralizedPareto",
     "Implicit",
     "Independent",
     "InverseCdf",
     "Law",
     "Logistic",
     "Normal",
+    "Pareto",
     "Pathwise",
     "Reparameterized",
     "Unreparameterized",
+    "Weibull",
 ]
