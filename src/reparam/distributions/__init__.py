@@ -7,21 +7,25 @@ from reparam.distributions.base import Law as Law
 from reparam.distributions.base import Pathwise as Pathwise
 from reparam.distributions.base import Reparameterized as Reparameterized
 from reparam.distributions.base import Unreparameterized as Unreparameterized
+from reparam.distributions.continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
 from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
 from reparam.distributions.extremes import Pareto as Pareto
 from reparam.distributions.extremes import Weibull as Weibull
+from reparam.distributions.kumaraswamy import Kumaraswamy as Kumaraswamy
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
 
 __all__ = [
     "Bernoulli",
+    "ContinuousBernoulli",
     "DiscretizedLogistic",
     "GeneralizedPareto",
     "Implicit",
     "Independent",
     "InverseCdf",
+    "Kumaraswamy",
     "Law",
     "Logistic",
     "Normal",
