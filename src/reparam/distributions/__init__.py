@@ -15,6 +15,7 @@ from reparam.distributions.discretized import DiscretizedLogistic as Discretized
 from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
 from reparam.distributions.extremes import Pareto as Pareto
 from reparam.distributions.extremes import Weibull as Weibull
+from reparam.distributions.inverse_gaussian import InverseGaussian as InverseGaussian
 from reparam.distributions.kumaraswamy import Kumaraswamy as Kumaraswamy
 from reparam.distributions.laplace import AsymmetricLaplace as AsymmetricLaplace
 from reparam.distributions.laplace import Laplace as Laplace
@@ -41,6 +42,7 @@ __all__ = [
     "Implicit",
     "Independent",
     "InverseCdf",
+    "InverseGaussian",
     "Kumaraswamy",
     "Laplace",
     "Law",
