@@ -12,6 +12,7 @@ from reparam.distributions.base import Implicit
 from reparam.distributions.precision import narrow, positive_range, widen
 from reparam.reparameterize import attach
 from reparam.special import log1mexp, mills, mills_deficit, mills_drop, scaled_exponential_integral
+from reparam.special.opaque import opaque
 
 __all__ = ["InverseGaussian"]
 
@@ -66,8 +67,7 @@ class InverseGaussian(Implicit):
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         parameters = self._wide()
-        with torch.no_grad():
-            drawn = _plain_quantile(*(value.double() for value in (lower, upper, *parameters)))
+        drawn = _inverse_gaussian_quantile(*(value.double() for value in (lower, upper, *parameters)))
         return self._moving(drawn, *parameters, lower)
 
     def _moving(self, drawn: Tensor, *parameters: Tensor) -> Tensor:
@@ -147,7 +147,8 @@ def _log_cdf(a: Tensor, ratio: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(left, below, log1mexp(above)), torch.where(left, log1mexp(below), above)
 
 
-def _plain_quantile(lower: Tensor, upper: Tensor, loc: Tensor, concentration: Tensor) -> Tensor:
+@opaque
+def _inverse_gaussian_quantile(lower: Tensor, upper: Tensor, loc: Tensor, concentration: Tensor) -> Tensor:
     """The quantile without gradient, by Newton's method in ``v = log(y/μ)/2``, on the logarithm of the smaller tail.
 
     The density of v is log-concave, so both log tails are concave, and Newton's method goes to the root without turning
