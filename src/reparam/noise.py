@@ -414,4 +414,4 @@ def _require_generator(generator: torch.Generator) -> None:
 
 def _open_interval(positive: Tensor, like: Tensor) -> Tensor:
     """Bring to the device of ``like``, and below 1, where rounding may have led."""
-    return positive.to(like.device).clamp(max=1 - 2.0**-53)
+    return positive.to(like.device).clamp(max=1 - 2.0**-53)  # in place it has no batching rule, and vmap warns

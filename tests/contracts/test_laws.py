@@ -24,6 +24,8 @@ pathwise = pytest.mark.parametrize("row", PATHWISE, ids=str)
 univariate = pytest.mark.parametrize("row", UNIVARIATE, ids=str)
 jumping = pytest.mark.parametrize("row", JUMPING, ids=str)
 discrete = pytest.mark.parametrize("row", DISCRETE, ids=str)
+# torch warns of itself when it compiles a function with a gradient of its own.
+own_gradient = pytest.mark.filterwarnings("ignore:.*Function'> should not be instantiated:DeprecationWarning")
 HALVES = [torch.float16, torch.bfloat16]
 
 
@@ -416,7 +418,7 @@ def test_no_draw_is_refused_an_empty_gradient(row):
 
 
 @reparameterized
-@pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated:DeprecationWarning")  # the compiler does
+@own_gradient
 def test_compile_a_draw(row, default_validation):
     tensors = row.tensors(requires_grad=True)
 
@@ -434,7 +436,7 @@ def test_compile_a_draw(row, default_validation):
 
 
 @with_noise
-@pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated:DeprecationWarning")  # the compiler does
+@own_gradient
 def test_compile(row, default_validation):
     tensors, noise = row.tensors(requires_grad=True), row.law().noise((4,), generator=generator(0))
 

@@ -32,6 +32,14 @@ from reparam.distributions.multivariate_student import MultivariateStudentT as M
 from reparam.distributions.wishart import InverseWishart as InverseWishart
 from reparam.distributions.wishart import Wishart as Wishart
 from reparam.distributions.mixture import MixtureSameFamily as MixtureSameFamily
+from reparam.distributions.continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
+from reparam.distributions.discrete import Bernoulli as Bernoulli
+from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
+from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
+from reparam.distributions.extremes import Pareto as Pareto
+from reparam.distributions.extremes import Weibull as Weibull
+from reparam.distributions.inverse_gaussian import InverseGaussian as InverseGaussian
+from reparam.distributions.kumaraswamy import Kumaraswamy as Kumaraswamy
 from reparam.distributions.laplace import AsymmetricLaplace as AsymmetricLaplace
 from reparam.distributions.laplace import Laplace as Laplace
 from reparam.distributions.location_scale import Cauchy as Cauchy
@@ -76,16 +84,20 @@ __all__ = [
     "Binomial",
     "Categorical",
     "Cauchy",
+    "ContinuousBernoulli",
     "DiscretizedLogistic",
     "ExpRelaxedCategorical",
     "Exponential",
     "Geometric",
+    "GeneralizedPareto",
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
     "Implicit",
     "Independent",
     "InverseCdf",
+    "InverseGaussian",
+    "Kumaraswamy",
     "Laplace",
     "Law",
     "LogNormal",
@@ -96,6 +108,7 @@ __all__ = [
     "Normal",
     "OneHotCategorical",
     "OneHotCategoricalStraightThrough",
+    "Pareto",
     "Pathwise",
     "Poisson",
     "RelaxedBernoulli",
@@ -106,4 +119,5 @@ __all__ = [
     "Uniform",
     "Unreparameterized",
     "Wishart",
+    "Weibull",
 ]

@@ -35,7 +35,8 @@ def standardize(value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         >>> standardize(torch.tensor([2.5, 4.0]), torch.tensor(3.0), torch.tensor(0.5))
         tensor([-1.,  2.])
     """
-    return (value - widen(loc)) / widen(scale)
+    # The value as well: a parameter without dimensions would not widen the result.
+    return (widen(value) - widen(loc)) / widen(scale)
 
 
 def tails(probability: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
