@@ -36,7 +36,7 @@ from reparam.special.stirling import digamma_gap, stirling_remainder
 
 __all__ = ["beta_excess_velocities", "beta_log_density", "beta_quantile", "beta_velocities", "log_betainc"]
 
-_BLOCK = 8192  # elements at a time: with all their nodes they fit into a core's cache
+_BLOCK, _NODE_BLOCK = 16384, 2048  # elements at a time, alone and with all their nodes
 
 
 def beta_log_density(logit: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -161,26 +161,24 @@ def _mirror(mirrored: Tensor, logit: Tensor, a: Tensor, b: Tensor) -> _Tail:
     )
 
 
-class _Nodes(NamedTuple):
-    """The rule on a tail: at distances ``r`` below y, the integrand ``ratio = p(y-r)/p(y)`` and what it is made of.
+class _Range(NamedTuple):
+    """What the integrand of a tail needs, one number for each y: ``ratio(r) = p(y-r)/p(y)`` for r up to ``reach``.
 
-    ``exact`` is the exponential that is integrated apart, ``limit·e^{-a·r}``; both are 0 where there is none.
+    For a < 1 the exponential ``limit·e^{-rate·r}`` is integrated apart; elsewhere both are 0.
     """
 
-    r: Tensor
-    weight: Tensor
-    ratio: Tensor
-    exact: Tensor
-    limit: Tensor
-    grown: Tensor  # z·(e^±r - 1), z the smaller of t and 1-t, + where that is 1-t
-    log_grown: Tensor  # its log1p: ± the change of log(1-t) or log t, from which the other one follows
+    reach: Tensor
+    signed: Tensor  # reach, negative where t <= 1/2
+    z: Tensor  # the smaller of t and 1-t
     slope: Tensor  # h'(y)
+    n: Tensor  # a + b
+    limit: Tensor
+    rate: Tensor
 
 
-def _nodes(y: Tensor, a: Tensor, b: Tensor) -> _Nodes:
-    depth, count = (32.0, 36) if y.dtype == torch.float64 else (15.0, 14)
+def _range(y: Tensor, a: Tensor, b: Tensor) -> _Range:
     n, t, rest = a + b, torch.sigmoid(y), torch.sigmoid(-y)
-    low, small = y <= 0, a < 1
+    low, small, depth = y <= 0, a < 1, _rule(y)[0]
     off = _log_ratio(a, b) - y
     slope = torch.where(off < 1, b * t * torch.expm1(off.clamp(max=1)), a * rest - b * t)
     bend = n * t * rest
@@ -192,28 +190,61 @@ def _nodes(y: Tensor, a: Tensor, b: Tensor) -> _Nodes:
     quick = torch.log1p(quick + torch.sqrt(2 * quick))
     reach = torch.where(quick < y, torch.minimum(reach, quick), reach)
     reach = torch.where(small, depth / (1 + a), reach).clamp(max=80.0).detach()
-    nodes, weights = gauss_legendre(count, y)
-    r, signed = reach * nodes, torch.where(low, -reach, reach) * nodes
+    limit = torch.where(small, torch.exp(-torch.where(small, n * logsigmoid(-y), 0.0)), 0.0)
+    signed = torch.where(low, -reach, reach)
+    return _Range(reach, signed, torch.minimum(t, rest), slope, n, limit, torch.where(small, a, 0.0))
 
-    z = torch.minimum(t, rest)
-    grown = z * torch.expm1(signed)
+
+def _rule(like: Tensor) -> tuple[float, int]:
+    """The integrand is left where it is ``e^-depth``; so many nodes make the error as small as the rounding."""
+    return (32.0, 40) if like.dtype == torch.float64 else (15.0, 14)
+
+
+class _Nodes(NamedTuple):
+    """The integrand at the nodes, along a new first dimension."""
+
+    r: Tensor
+    weight: Tensor
+    ratio: Tensor
+    exact: Tensor
+    grown: Tensor  # z·(e^±r - 1)
+    log_grown: Tensor  # its log1p: the change of log t, or where t <= 1/2 minus that of log(1-t)
+
+
+def _nodes(over: _Range) -> _Nodes:
+    nodes, weights = gauss_legendre(_rule(over.n)[1], over.n)
+    r, signed = over.reach * nodes, over.signed * nodes
+    grown = over.z * torch.expm1(signed)
     log_grown = torch.log1p(grown)
-    bent = torch.where(r < _near(y, 0.1, 0.003), _bend_series(signed, z), torch.addcmul(log_grown, -z, signed))
-    ratio = torch.exp(torch.addcmul(-slope * r, -n, bent))
-    log_limit = torch.where(small, -torch.where(small, n * logsigmoid(-y), 0.0), -torch.inf)
-    exact = torch.exp(torch.addcmul(log_limit, -a, r))
-    return _Nodes(r, reach * weights, ratio, exact, log_limit.exp(), grown, log_grown, slope)
+    direct = torch.addcmul(log_grown, -over.z, signed)
+    bent = torch.where(r < _near(r, 0.1, 0.003), _bend_series(signed, over.z), direct)
+    ratio = torch.exp(torch.addcmul(-over.slope * r, -over.n, bent))
+    return _Nodes(r, over.reach * weights, ratio, over.limit * torch.exp(-over.rate * r), grown, log_grown)
 
 
-def _log_tail_over_density(y: Tensor, a: Tensor, b: Tensor) -> Tensor:
+def _mass(*over: Tensor) -> tuple[Tensor, ...]:
+    at = _nodes(_Range(*over))
+    return (((at.ratio - at.exact) * at.weight).sum(0),)
+
+
+def _moments(*over: Tensor) -> tuple[Tensor, ...]:
+    """The integrals of 1 and r, of the change of the logarithm, and of 1 over what is integrated apart."""
+    at = _nodes(_Range(*over))
+    left_over = (at.ratio - at.exact) * at.weight
+    change = at.log_grown * at.ratio * at.weight
+    return left_over.sum(0), (left_over * at.r).sum(0), change.sum(0), (at.exact * at.weight).sum(0)
+
+
+def _log_tail_over_density(y: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor]:
     """``log(F(y) / p(y))`` of the near tail."""
-    at = _nodes(y, a, b)
-    return torch.log(((at.ratio - at.exact) * at.weight).sum(0) + at.limit / a)
+    over = _range(y, a, b)
+    (mass,) = _blockwise(_mass, *over, size=_NODE_BLOCK)
+    return (torch.log(mass + over.limit / a),)
 
 
 def _log_tails(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     tail = _near_tail(logit, a, b)
-    (width,) = _blockwise(lambda *at: (_log_tail_over_density(*at),), *tail[1:])
+    (width,) = _blockwise(_log_tail_over_density, *tail[1:])
     below_zero = -torch.finfo(logit.dtype).tiny
     near = (beta_log_density(*tail[1:]) + width).clamp(max=below_zero)
     far = log1mexp(near)
@@ -245,37 +276,49 @@ def _centre(y: Tensor, a: Tensor, b: Tensor) -> _Centre:
 
 def _velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     mirrored, y, a, b = _near_tail(logit, a, b)
-    at, centre = _nodes(y, a, b), _centre(y, a, b)
-    left_over = (at.ratio - at.exact) * at.weight
-    mass, reach = left_over.sum(0), (left_over * at.r).sum(0)
-    change = (at.log_grown * at.ratio * at.weight).sum(0)
-    end = logsigmoid(-y) * (at.exact * at.weight).sum(0)
+    over, centre = _range(y, a, b), _centre(y, a, b)
+    mass, reach, change, apart = _blockwise(_moments, *over, size=_NODE_BLOCK)
+    end = logsigmoid(-y) * apart
     fall = torch.where(y <= 0, reach + change - end, change)
     rise = torch.where(y <= 0, end - change, reach - change)
-    scale = at.limit / a
-    along_a = scale * (1 / (a + b) - centre.rise_a - y) - (centre.log_t + centre.gap_a) * mass + fall
+    scale = over.limit / a
+    along_a = scale * (1 / over.n - centre.rise_a - y) - (centre.log_t + centre.gap_a) * mass + fall
     along_b = scale * (torch.log1p(centre.ratio) + centre.gap_b) + (centre.log_rest + centre.gap_b) * mass + rise
     return _unmirror(mirrored, along_a, -along_b)
 
 
 def _excess_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     mirrored, y, a, b = _near_tail(logit, a, b)
-    at, centre = _nodes(y, a, b), _centre(y, a, b)
-    low = y <= 0
-    bend = (a + b) * torch.sigmoid(y.abs())
-    slope = at.slope + bend * at.grown.abs() / (1 + at.grown)
-    fall = torch.where(low, at.r + at.log_grown, at.log_grown)
-    psi_a = _psi(-slope / a, centre.log_t - fall)
-    psi_b = _psi(slope / b, centre.log_rest + torch.where(low, -at.log_grown, at.r - fall))
+    over, centre = _range(y, a, b), _centre(y, a, b)
     end_a = y + 1 + centre.rise_a
     end_b = _psi(centre.ratio, torch.log1p(centre.ratio)) - centre.gap_b
-    along_a = (psi_a - centre.gap_a) * at.ratio
-    along_a = along_a - (at.r - (end_a + b / (a + b) / a)) * at.exact
-    along_b = (psi_b - centre.gap_b) * at.ratio - end_b * at.exact
-    scale = at.limit / a
-    along_a = (along_a * at.weight).sum(0) + scale * (1 / (a + b) - end_a)
-    along_b = (along_b * at.weight).sum(0) + scale * end_b
-    return _unmirror(mirrored, along_a, along_b)
+    given = (a, b, y, centre.log_t, centre.log_rest, centre.gap_a, centre.gap_b, end_a, end_b)
+    along_a, along_b = _blockwise(_excess_moments, *given, *over, size=_NODE_BLOCK)
+    scale = over.limit / a
+    return _unmirror(mirrored, along_a + scale * (1 / over.n - end_a), along_b + scale * end_b)
+
+
+def _excess_moments(
+    a: Tensor,
+    b: Tensor,
+    y: Tensor,
+    log_t: Tensor,
+    log_rest: Tensor,
+    gap_a: Tensor,
+    gap_b: Tensor,
+    end_a: Tensor,
+    end_b: Tensor,
+    *over: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The integrals of ``Ψ - E Ψ``, less those of its limits ``r - ...`` and ``end_b`` where there are any."""
+    at, (*_, slope, n, _, _) = _nodes(_Range(*over)), over
+    low = y <= 0
+    slope = slope + n * torch.sigmoid(y.abs()) * at.grown.abs() / (1 + at.grown)
+    fall = torch.where(low, at.r + at.log_grown, at.log_grown)
+    rise = torch.where(low, -at.log_grown, at.r - at.log_grown)
+    along_a = (_psi(-slope / a, log_t - fall) - gap_a) * at.ratio - (at.r - end_a - b / n / a) * at.exact
+    along_b = (_psi(slope / b, log_rest + rise) - gap_b) * at.ratio - end_b * at.exact
+    return (along_a * at.weight).sum(0), (along_b * at.weight).sum(0)
 
 
 def _unmirror(mirrored: Tensor, along_a: Tensor, along_b: Tensor) -> tuple[Tensor, Tensor]:
@@ -294,7 +337,7 @@ def _solve(log_lower: Tensor, log_upper: Tensor, a: Tensor, b: Tensor) -> Tensor
     left = _left_bound(goal, middle, a, b)
     y = torch.where((a > 1) & (b > 1), torch.maximum(left, _normal_guess(goal, a, b)), left).minimum(middle)
     for _ in range(10 if y.dtype == torch.float64 else 7):
-        (width,) = _blockwise(lambda *at: (_log_tail_over_density(*at),), y, a, b)
+        (width,) = _blockwise(_log_tail_over_density, y, a, b)
         missing = goal - beta_log_density(y, a, b) - width
         y = (y + missing * width.exp()).maximum(left).minimum(middle)
     return torch.where(mirrored, -y, y)
@@ -362,10 +405,12 @@ def _near(like: Tensor, single: float, double: float) -> float:
     return double if like.dtype == torch.float64 else single
 
 
-def _blockwise(function: Callable[..., tuple[Tensor, ...]], *tensors: Tensor) -> tuple[Tensor, ...]:
-    """An elementwise function with large intermediate results, a block of elements at a time."""
+def _blockwise(
+    function: Callable[..., tuple[Tensor, ...]], *tensors: Tensor, size: int = _BLOCK
+) -> tuple[Tensor, ...]:
+    """An elementwise function, a block of elements at a time, so that what it makes in between stays in the cache."""
     shape = tensors[0].shape
-    if torch.compiler.is_compiling() or shape.numel() <= _BLOCK:
+    if torch.compiler.is_compiling() or shape.numel() <= size:
         return function(*tensors)
-    blocks = zip(*(tensor.reshape(-1).split(_BLOCK) for tensor in tensors), strict=True)
+    blocks = zip(*(tensor.reshape(-1).split(size) for tensor in tensors), strict=True)
     return tuple(torch.cat(parts).reshape(shape) for parts in zip(*(function(*block) for block in blocks), strict=True))
