@@ -10,7 +10,9 @@ __all__ = ["gauss_legendre"]
 
 
 def gauss_legendre(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Nodes and weights of the Gauss-Legendre rule with ``count`` nodes on [0, 1], in the dtype of ``like``.
+    """Nodes and weights of the Gauss-Legendre rule with ``count`` nodes on [0, 1].
+
+    They lie along a new first dimension, before those of ``like``, which gives dtype and device.
 
     Example:
         >>> nodes, weights = gauss_legendre(3, torch.zeros((), dtype=torch.float64))
@@ -18,7 +20,8 @@ def gauss_legendre(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
         True
     """
     nodes, weights = _rule(count)
-    return like.new_tensor(nodes), like.new_tensor(weights)
+    shape = (count,) + (1,) * like.dim()
+    return like.new_tensor(nodes).reshape(shape), like.new_tensor(weights).reshape(shape)
 
 
 @lru_cache
