@@ -1,5 +1,6 @@
 """Special functions whose derivatives are right in every argument."""
 
+from reparam.special.exponential_integral import scaled_exponential_integral as scaled_exponential_integral
 from reparam.special.gamma import log_gamma_density as log_gamma_density
 from reparam.special.gamma import log_gamma_quantile as log_gamma_quantile
 from reparam.special.gamma import log_gamma_tails as log_gamma_tails
@@ -7,7 +8,6 @@ from reparam.special.gamma import log_gamma_velocity as log_gamma_velocity
 from reparam.special.gamma import log_gammainc as log_gammainc
 from reparam.special.gamma import log_gammaincc as log_gammaincc
 from reparam.special.gamma import log_minus_digamma as log_minus_digamma
-from reparam.special.exponential_integral import scaled_exponential_integral as scaled_exponential_integral
 from reparam.special.log_space import log1mexp as log1mexp
 from reparam.special.log_space import log_diff_exp as log_diff_exp
 from reparam.special.normal import log_ndtr as log_ndtr
@@ -18,7 +18,9 @@ from reparam.special.removable import exprel as exprel
 from reparam.special.removable import log1prel as log1prel
 
 __all__ = [
+    "exprel",
     "log1mexp",
+    "log1prel",
     "log_diff_exp",
     "log_gamma_density",
     "log_gamma_quantile",
@@ -27,10 +29,6 @@ __all__ = [
     "log_gammainc",
     "log_gammaincc",
     "log_minus_digamma",
-    "exprel",
-    "log1mexp",
-    "log1prel",
-    "log_diff_exp",
     "log_ndtr",
     "mills",
     "mills_deficit",

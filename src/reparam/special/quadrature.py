@@ -3,7 +3,6 @@
 from functools import lru_cache
 
 import numpy as np
-import torch
 from torch import Tensor
 
 __all__ = ["gauss_legendre"]
