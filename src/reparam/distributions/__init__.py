@@ -50,9 +50,7 @@ from reparam.distributions.relaxed import RelaxedBernoulli as RelaxedBernoulli
 from reparam.distributions.relaxed import RelaxedOneHotCategorical as RelaxedOneHotCategorical
 from reparam.distributions.straight_through import OneHotCategoricalStraightThrough as OneHotCategoricalStraightThrough
 from reparam.distributions.straight_through import RelaxedBernoulliStraightThrough as RelaxedBernoulliStraightThrough
-from reparam.distributions.straight_through import (
-    RelaxedOneHotCategoricalStraightThrough as RelaxedOneHotCategoricalStraightThrough,
-)
+from reparam.distributions.straight_through import RelaxedOneHotCategoricalStraightThrough as RelaxedOneHotCategoricalStraightThrough
 from reparam.distributions.wishart import InverseWishart as InverseWishart
 from reparam.distributions.wishart import Wishart as Wishart
 
