@@ -27,6 +27,7 @@ from reparam.distributions.positive import Exponential as Exponential
 from reparam.distributions.positive import HalfCauchy as HalfCauchy
 from reparam.distributions.positive import HalfNormal as HalfNormal
 from reparam.distributions.positive import LogNormal as LogNormal
+from reparam.distributions.stable import Stable as Stable
 
 __all__ = [
     "AsymmetricLaplace",
@@ -53,6 +54,7 @@ __all__ = [
     "Pareto",
     "Pathwise",
     "Reparameterized",
+    "Stable",
     "Uniform",
     "Unreparameterized",
     "Weibull",
