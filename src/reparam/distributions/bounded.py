@@ -77,9 +77,9 @@ class LogitNormal(Pathwise):
     """The law of ``y = s(μ + σ·ε)``, ``ε ~ N(0, 1)``, s the sigmoid; y lies in (0, 1).
 
     A draw that would round to 0 or 1 is the number of the dtype next to it; its gradient is exact all the same. Mean,
-    variance and entropy have no closed form: they are computed by the trapezoidal rule with 401 points between ±9σ,
-    with an absolute error below 1e-10 (or the rounding of the dtype) for scales up to 15, and not to be trusted beyond
-    30. There is no formula for the mode (above a scale of √2 there may be two).
+    variance and entropy have no closed form: they are computed by the trapezoidal rule on 401 points between ±9σ, with
+    an absolute error below 1e-10 (or the rounding of the dtype) for scales up to 20, 1e-7 at 30 and 1e-3 at 100. There
+    is no formula for the mode (above a scale of √2 there may be two).
 
     Args:
         loc: mean of logit y, finite; any shape.
