@@ -44,6 +44,7 @@ from reparam.distributions.positive import Exponential as Exponential
 from reparam.distributions.positive import HalfCauchy as HalfCauchy
 from reparam.distributions.positive import HalfNormal as HalfNormal
 from reparam.distributions.positive import LogNormal as LogNormal
+from reparam.distributions.stable import Stable as Stable
 from reparam.distributions.relaxed import ExpRelaxedCategorical as ExpRelaxedCategorical
 from reparam.distributions.relaxed import LogitRelaxedBernoulli as LogitRelaxedBernoulli
 from reparam.distributions.relaxed import RelaxedBernoulli as RelaxedBernoulli
@@ -104,6 +105,7 @@ __all__ = [
     "RelaxedOneHotCategorical",
     "RelaxedOneHotCategoricalStraightThrough",
     "Reparameterized",
+    "Stable",
     "Uniform",
     "Unreparameterized",
     "Weibull",
