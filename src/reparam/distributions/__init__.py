@@ -7,14 +7,19 @@ from reparam.distributions.base import Law as Law
 from reparam.distributions.base import Pathwise as Pathwise
 from reparam.distributions.base import Reparameterized as Reparameterized
 from reparam.distributions.base import Unreparameterized as Unreparameterized
+from reparam.distributions.beta import Beta as Beta
+from reparam.distributions.beta import FisherSnedecor as FisherSnedecor
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
+from reparam.distributions.student_t import StudentT as StudentT
 
 __all__ = [
     "Bernoulli",
+    "Beta",
     "DiscretizedLogistic",
+    "FisherSnedecor",
     "Implicit",
     "Independent",
     "InverseCdf",
@@ -23,5 +28,6 @@ __all__ = [
     "Normal",
     "Pathwise",
     "Reparameterized",
+    "StudentT",
     "Unreparameterized",
 ]

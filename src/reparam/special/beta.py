@@ -31,11 +31,13 @@ from torch.nn.functional import logsigmoid
 
 from reparam.reparameterize import attach
 from reparam.special.log_space import log1mexp
-from reparam.special.quadrature import gauss_legendre
+from reparam.special.quadrature import Rule, gauss_legendre
 from reparam.special.stirling import digamma_gap, stirling_remainder
 
 __all__ = ["beta_excess_velocities", "beta_log_density", "beta_quantile", "beta_velocities", "log_betainc"]
 
+# The integrand is left where it is e^-depth; so many nodes make the error as small as the rounding.
+_SINGLE, _DOUBLE = (15.0, gauss_legendre(14)), (32.0, gauss_legendre(40))
 _BLOCK, _NODE_BLOCK = 16384, 2048  # elements at a time, alone and with all their nodes
 
 
@@ -178,7 +180,7 @@ class _Range(NamedTuple):
 
 def _range(y: Tensor, a: Tensor, b: Tensor) -> _Range:
     n, t, rest = a + b, torch.sigmoid(y), torch.sigmoid(-y)
-    low, small, depth = y <= 0, a < 1, _rule(y)[0]
+    low, small, depth = y <= 0, a < 1, _depth_and_rule(y)[0]
     off = _log_ratio(a, b) - y
     slope = torch.where(off < 1, b * t * torch.expm1(off.clamp(max=1)), a * rest - b * t)
     bend = n * t * rest
@@ -195,11 +197,6 @@ def _range(y: Tensor, a: Tensor, b: Tensor) -> _Range:
     return _Range(reach, signed, torch.minimum(t, rest), slope, n, limit, torch.where(small, a, 0.0))
 
 
-def _rule(like: Tensor) -> tuple[float, int]:
-    """The integrand is left where it is ``e^-depth``; so many nodes make the error as small as the rounding."""
-    return (32.0, 40) if like.dtype == torch.float64 else (15.0, 14)
-
-
 class _Nodes(NamedTuple):
     """The integrand at the nodes, along a new first dimension."""
 
@@ -212,7 +209,7 @@ class _Nodes(NamedTuple):
 
 
 def _nodes(over: _Range) -> _Nodes:
-    nodes, weights = gauss_legendre(_rule(over.n)[1], over.n)
+    nodes, weights = _depth_and_rule(over.n)[1].along_first(over.n)
     r, signed = over.reach * nodes, over.signed * nodes
     grown = over.z * torch.expm1(signed)
     log_grown = torch.log1p(grown)
@@ -398,6 +395,10 @@ def _psi(x: Tensor, log1p_x: Tensor) -> Tensor:
     for k in range(6, 1, -1):
         series = 1 / k - small * series
     return torch.where(x.abs() < bound, small * small * series, x - log1p_x)
+
+
+def _depth_and_rule(like: Tensor) -> tuple[float, Rule]:
+    return _DOUBLE if like.dtype == torch.float64 else _SINGLE
 
 
 def _near(like: Tensor, single: float, double: float) -> float:
