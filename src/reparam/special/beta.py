@@ -134,9 +134,7 @@ def _upper_velocity(log_tail: Tensor, logit: Tensor, a: Tensor, b: Tensor) -> tu
     return tuple(-speed for speed in _lower_velocity(log_tail, logit, a, b))
 
 
-def _quantile_velocity(
-    logit: Tensor, log_lower: Tensor, log_upper: Tensor, a: Tensor, b: Tensor
-) -> tuple[Tensor, ...]:
+def _quantile_velocity(logit: Tensor, log_lower: Tensor, log_upper: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
     log_density = beta_log_density(logit, a, b)
     below = log_lower < log_upper
     from_lower = torch.where(below, torch.exp(torch.where(below, log_lower, log_density) - log_density), 0.0)
@@ -406,9 +404,7 @@ def _near(like: Tensor, single: float, double: float) -> float:
     return double if like.dtype == torch.float64 else single
 
 
-def _blockwise(
-    function: Callable[..., tuple[Tensor, ...]], *tensors: Tensor, size: int = _BLOCK
-) -> tuple[Tensor, ...]:
+def _blockwise(function: Callable[..., tuple[Tensor, ...]], *tensors: Tensor, size: int = _BLOCK) -> tuple[Tensor, ...]:
     """An elementwise function, a block of elements at a time, so that what it makes in between stays in the cache."""
     shape = tensors[0].shape
     if torch.compiler.is_compiling() or shape.numel() <= size:
