@@ -7,6 +7,8 @@ from reparam.distributions.base import Law as Law
 from reparam.distributions.base import Pathwise as Pathwise
 from reparam.distributions.base import Reparameterized as Reparameterized
 from reparam.distributions.base import Unreparameterized as Unreparameterized
+from reparam.distributions.beta import Beta as Beta
+from reparam.distributions.beta import FisherSnedecor as FisherSnedecor
 from reparam.distributions.bounded import LogitNormal as LogitNormal
 from reparam.distributions.bounded import Uniform as Uniform
 from reparam.distributions.categorical import Categorical as Categorical
@@ -52,12 +54,17 @@ from reparam.distributions.relaxed import RelaxedOneHotCategorical as RelaxedOne
 from reparam.distributions.straight_through import OneHotCategoricalStraightThrough as OneHotCategoricalStraightThrough
 from reparam.distributions.straight_through import RelaxedBernoulliStraightThrough as RelaxedBernoulliStraightThrough
 from reparam.distributions.straight_through import RelaxedOneHotCategoricalStraightThrough as RelaxedOneHotCategoricalStraightThrough
+from reparam.distributions.straight_through import (
+    RelaxedOneHotCategoricalStraightThrough as RelaxedOneHotCategoricalStraightThrough,
+)
+from reparam.distributions.student_t import StudentT as StudentT
 from reparam.distributions.wishart import InverseWishart as InverseWishart
 from reparam.distributions.wishart import Wishart as Wishart
 
 __all__ = [
     "AsymmetricLaplace",
     "Bernoulli",
+    "Beta",
     "Binomial",
     "Categorical",
     "Cauchy",
@@ -66,6 +73,7 @@ __all__ = [
     "DiscretizedLogistic",
     "ExpRelaxedCategorical",
     "Exponential",
+    "FisherSnedecor",
     "Gamma",
     "GeneralizedPareto",
     "Geometric",
@@ -106,6 +114,7 @@ __all__ = [
     "RelaxedOneHotCategoricalStraightThrough",
     "Reparameterized",
     "Stable",
+    "StudentT",
     "Uniform",
     "Unreparameterized",
     "Weibull",

@@ -1,5 +1,10 @@
 """Special functions whose derivatives are right in every argument."""
 
+from reparam.special.beta import beta_excess_velocities as beta_excess_velocities
+from reparam.special.beta import beta_log_density as beta_log_density
+from reparam.special.beta import beta_quantile as beta_quantile
+from reparam.special.beta import beta_velocities as beta_velocities
+from reparam.special.beta import log_betainc as log_betainc
 from reparam.special.exponential_integral import scaled_exponential_integral as scaled_exponential_integral
 from reparam.special.gamma import log_gamma_density as log_gamma_density
 from reparam.special.gamma import log_gamma_quantile as log_gamma_quantile
@@ -18,9 +23,14 @@ from reparam.special.removable import exprel as exprel
 from reparam.special.removable import log1prel as log1prel
 
 __all__ = [
+    "beta_excess_velocities",
+    "beta_log_density",
+    "beta_quantile",
+    "beta_velocities",
     "exprel",
     "log1mexp",
     "log1prel",
+    "log_betainc",
     "log_diff_exp",
     "log_gamma_density",
     "log_gamma_quantile",
