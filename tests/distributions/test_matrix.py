@@ -269,7 +269,7 @@ def test_lkj_at_the_edges(concentration):
 
 
 def test_lkj_density_of_large_concentrations_keeps_its_digits_in_float32():
-    """torch's is off by 1e4 nats: log L_ii of a number that rounds to 1, and two log gammas of 1e7."""
+    """torch's is off by a nat: it takes the logarithm of an L_ii that rounds to 1, and the difference of two of 1e7."""
     value = LKJCholesky(3, torch.tensor(1e6)).sample((20,), generator=generator(0))
     single = LKJCholesky(3, torch.tensor(1e6)).log_prob(value).double()
     exact = LKJCholesky(3, double(1e6), validate_args=False).log_prob(value.double())
