@@ -27,9 +27,11 @@ HALVES = [torch.float16, torch.bfloat16]
 
 @pytest.fixture
 def default_validation():
-    """torch.compile switches validation off for the whole process; put it back."""
+    """torch.compile switches validation off for the whole process, and counts how often one function was compiled for
+    all laws together; put both back."""
     before = td.Distribution._validate_args
     yield
+    torch._dynamo.reset()
     td.Distribution.set_default_validate_args(before)
 
 
