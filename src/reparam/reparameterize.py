@@ -98,7 +98,8 @@ def attach(sample: Tensor, velocity: Callable[..., tuple[Tensor, ...]], *paramet
         sample: draws y, any shape; its own gradient, if any, is dropped.
         velocity: a function (not a closure over parameters) of ``(y, *parameters)``, all of the shape of ``sample``,
             that returns one velocity for each parameter, built from differentiable operations.
-        parameters: what y moves with; each broadcasts to the shape of ``sample``.
+        parameters: what y moves with; each broadcasts to the shape of ``sample``. Dimensions in front of that shape
+            (the components of a mixture, say) are many parameters at once: they and their velocities arrive with them.
 
     Example:
         >>> rate = torch.tensor(2.0, requires_grad=True)  # an exponential law: v = -y / rate
@@ -110,7 +111,7 @@ def attach(sample: Tensor, velocity: Callable[..., tuple[Tensor, ...]], *paramet
     fixed = sample.detach()
     if torch.compiler.is_compiling() and not torch.is_grad_enabled():
         return fixed  # a velocity inside a backward pass, where a compiler cannot trace a second custom function
-    expanded = (parameter.expand(fixed.shape) for parameter in parameters)
+    expanded = (parameter.expand(parameter.shape[: -fixed.dim() or None] + fixed.shape) for parameter in parameters)
     # A compiler cannot trace a custom forward mode, and does not need it.
     moving = _Moving if torch.compiler.is_compiling() else _MovingForward
     return moving.apply(velocity, fixed, *expanded)  # type: ignore[no-untyped-call, no-any-return]
@@ -139,9 +140,9 @@ class _MovingForward(_Moving):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
-        speeds = ctx.velocity(*ctx.saved_tensors)
+        speeds, shape = ctx.velocity(*ctx.saved_tensors), ctx.saved_tensors[0].shape
         terms = [speed * tangent for speed, tangent in zip(speeds, tangents[2:], strict=True) if tangent is not None]
-        return torch.stack(terms).sum(0)
+        return torch.stack([term.sum_to_size(shape) for term in terms]).sum(0)
 
 
 def implicit(sample: Tensor, cdf: Callable[[Tensor], Tensor], density: Callable[[Tensor], Tensor]) -> Tensor:

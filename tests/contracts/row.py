@@ -1,7 +1,7 @@
 """One law under contract: what the tests need to know of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.distributions as td
@@ -20,6 +20,9 @@ class Row:
         reference: the scipy law of batch element ``i`` (continuous laws on the line).
         values: all values in order (laws on a few values).
         instead: what the refusal of ``rsample`` must name (laws whose draws jump).
+        sweep: by parameter, the interval of a sweep where its constraint does not say it (log-uniform if positive).
+        has_density: whether it has a ``log_prob``.
+        sorted: brings swept parameters into an order that the law accepts (``low < high``).
     """
 
     name: str
@@ -28,6 +31,9 @@ class Row:
     reference: Callable[[int], stats.rv_continuous] | None = None
     values: tuple[float, ...] = ()
     instead: str = ""
+    sweep: dict[str, tuple[float, float]] = field(default_factory=dict)
+    has_density: bool = True
+    sorted: Callable[[dict], dict] | None = None
 
     def tensors(self, dtype=torch.float64, requires_grad=False):
         return {

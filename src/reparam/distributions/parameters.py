@@ -13,9 +13,49 @@ from torch.distributions import constraints
 from reparam.distributions.precision import widen
 from reparam.errors import ParameterError
 
-__all__ = ["check_parameters", "event_dim", "exactly_one", "refuse", "same_size"]
+__all__ = [
+    "above_zero",
+    "below_one",
+    "check_parameters",
+    "event_dim",
+    "exactly_one",
+    "open_unit_interval",
+    "positive_weights",
+    "refuse",
+    "same_size",
+    "weights",
+]
 
 T = TypeVar("T")
+
+
+class _Probability(constraints.Constraint):
+    """A probability that may not be 0, or may not be 1."""
+
+    def __init__(self, zero: bool, one: bool) -> None:
+        self.zero, self.one = zero, one
+
+    def check(self, value: Tensor) -> Tensor:
+        """Elementwise: is it one?"""
+        from_below = value >= 0 if self.zero else value > 0
+        return from_below & (value <= 1 if self.one else value < 1)
+
+
+class _Weights(constraints.Constraint):
+    """A vector of weights >= 0, not all 0: what is a probability once it is divided by its sum."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        """For each vector: is it one?"""
+        return (value >= 0).all(-1) & (value > 0).any(-1)
+
+
+above_zero, below_one = _Probability(zero=False, one=True), _Probability(zero=True, one=False)
+open_unit_interval = _Probability(zero=False, one=False)
+weights = _Weights()
+positive_weights = constraints.independent(constraints.positive, 1)
+_GIVE_LOGITS = "Use torch.sigmoid on a network's output, or give logits= instead"
 
 _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
     constraints.real: ("a finite number", "Use a parameter that is finite"),
@@ -25,7 +65,18 @@ _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
     ),
     constraints.unit_interval: (
         "a probability between 0 and 1",
-        "Use torch.sigmoid on a network's output, or give logits= instead",
+        _GIVE_LOGITS,
+    ),
+    above_zero: ("a probability greater than 0", _GIVE_LOGITS),
+    below_one: ("a probability less than 1", _GIVE_LOGITS),
+    open_unit_interval: ("a probability strictly between 0 and 1", _GIVE_LOGITS),
+    weights: (
+        "a vector of weights >= 0 that are not all 0",
+        "Use torch.softmax on a network's output, or give logits= instead",
+    ),
+    positive_weights: (
+        "a vector of positive weights",
+        "Use torch.softmax on a network's output, or give logits= instead",
     ),
     constraints.nonnegative: ("zero or more, and finite", "Use softplus or exp on a network's output"),
     constraints.nonnegative_integer: ("a whole number >= 0", "Use a count"),
@@ -256,7 +307,10 @@ def _to_tensors(law: str, parameters: dict[str, Tensor | float]) -> dict[str, Te
 
 
 def _check_values(law: td.Distribution, name: str, value: Tensor, constraint: constraints.Constraint) -> None:
-    if value.device.type == "meta":
+    # Some of torch's constraints cannot look at an empty tensor.
+    if value.device.type == "meta" or value.numel() == 0:
+        return
+    if _ends_are_good(value, _unwrapped(constraint)):
         return
     show = None
     if constraint in _MATRICES:
@@ -278,3 +332,12 @@ def _unwrapped(constraint: constraints.Constraint) -> constraints.Constraint:
     while isinstance(constraint, constraints.independent):
         constraint = constraint.base_constraint
     return constraint
+
+
+def _ends_are_good(value: Tensor, constraint: constraints.Constraint) -> bool:
+    """Whether smallest and largest value are good, and so all are: one pass over the values instead of five."""
+    convex = constraint in (constraints.real, constraints.positive, constraints.unit_interval, constraints.nonnegative)
+    if not convex or value.numel() == 0 or torch._C._functorch.is_batchedtensor(value):
+        return False
+    ends = torch.stack(torch.aminmax(value.detach()))
+    return bool(torch._is_all_true(torch.isfinite(ends) & constraint.check(ends)))

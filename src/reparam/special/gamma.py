@@ -133,7 +133,9 @@ def _integral_velocity(log_x: Tensor, a: Tensor, order: int) -> Tensor:
     level = [delta + _raw_log_minus_digamma(a), *(-_raw_polygamma(k, a) for k in range(1, order + 1))]
     side = torch.where(level[0] < 0, 1.0, -1.0).to(delta.dtype)
     moments = _tail_moments(log_x, delta, a, side, order + 2)
-    product = sum(math.comb(order, k) * level[k] * (-side) ** (order - k) * moments[order - k] for k in range(order + 1))
+    product = sum(
+        math.comb(order, k) * level[k] * (-side) ** (order - k) * moments[order - k] for k in range(order + 1)
+    )
     return (-side) ** order * moments[order + 1] - side * product
 
 

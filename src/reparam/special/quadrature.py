@@ -1,27 +1,35 @@
 """Fixed nodes for integrals of smooth integrands over a finite interval."""
 
-from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
-__all__ = ["gauss_legendre"]
+__all__ = ["Rule", "gauss_legendre"]
 
 
-def gauss_legendre(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Nodes and weights of the Gauss-Legendre rule with ``count`` nodes on [0, 1], in the dtype of ``like``.
+class Rule(NamedTuple):
+    """A quadrature rule on [0, 1]."""
+
+    nodes: list[float]
+    weights: list[float]
+
+    def along_first(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Nodes and weights along a new first dimension, before those of ``like``, in its dtype and on its device.
+
+        Along the first, as the elements then stay next to each other in memory, and a broadcast costs nothing.
+        """
+        shape = (len(self.nodes),) + (1,) * like.dim()
+        return like.new_tensor(self.nodes).reshape(shape), like.new_tensor(self.weights).reshape(shape)
+
+
+def gauss_legendre(count: int) -> Rule:
+    """The Gauss-Legendre rule with ``count`` nodes on [0, 1].
 
     Example:
-        >>> nodes, weights = gauss_legendre(3, torch.zeros((), dtype=torch.float64))
-        >>> round((weights * nodes**5).sum().item(), 12) == round(1 / 6, 12)
+        >>> rule = gauss_legendre(3)  # exact up to the fifth power
+        >>> round(sum(w * x**5 for x, w in zip(*rule)), 12) == round(1 / 6, 12)
         True
     """
-    nodes, weights = _rule(count)
-    return like.new_tensor(nodes), like.new_tensor(weights)
-
-
-@lru_cache
-def _rule(count: int) -> tuple[list[float], list[float]]:
     nodes, weights = np.polynomial.legendre.leggauss(count)
-    return ((nodes + 1) / 2).tolist(), (weights / 2).tolist()
+    return Rule(((nodes + 1) / 2).tolist(), (weights / 2).tolist())

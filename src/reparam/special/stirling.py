@@ -40,9 +40,8 @@ def digamma_gap(x: Tensor, step: Tensor) -> Tensor:
         tensor([3.0685e-01, 5.0000e-21])
     """
     shift = 16 if x.dtype == torch.float64 else 5
-    here = x.unsqueeze(-1) + torch.arange(shift, dtype=x.dtype, device=x.device)
-    there = here + step.unsqueeze(-1)
-    climbed = (step.unsqueeze(-1) / here / there).sum(-1) - torch.log1p(step / x * (shift / (x + shift + step)))
+    here = x + torch.arange(shift, dtype=x.dtype, device=x.device).reshape(-1, *(1,) * x.dim())
+    climbed = (step / here / (here + step)).sum(0) - torch.log1p(step / x * (shift / (x + shift + step)))
     p, q = 1 / (x + shift), 1 / (x + shift + step)
     pp, qq = p * p, q * q
     series = 1 / 12 - (pp + qq) / 120 + (pp * pp + pp * qq + qq * qq) / 252 - (pp + qq) * (pp * pp + qq * qq) / 240
