@@ -1,0 +1,228 @@
+"""What must hold for every draw and every gradient, at any parameters and in any dtype; and a tour of parameters."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.distributions import constraints
+from torch.distributions.constraints import Constraint
+
+from reparam.checking.bank import waves
+from reparam.checking.oracle import Oracle
+from reparam.checking.report import Finding, failed, passed, skipped
+from reparam.checking.samples import check_atoms
+from reparam.checking.statistics import FALSE_ALARM
+from reparam.checking.subject import Copies, Subject, Unavailable, first_line, quiet
+
+__all__ = ["check_draws", "check_elsewhere", "check_gradient", "draw_or_fail", "rounded", "short"]
+
+_TOUR_DRAWS = 2000
+_FACTORS = (1e-3, 1e-2, 0.1, 10.0, 100.0, 1e3)
+_PROBABILITIES = (1e-6, 1e-3, 0.4999, 0.5, 0.999, 1 - 1e-6)
+
+
+def short(dtype: torch.dtype) -> str:
+    """``float32`` for ``torch.float32``."""
+    return str(dtype).removeprefix("torch.")
+
+
+def draw_or_fail(
+    subject: Subject, count: int, stream: str, dtype: torch.dtype
+) -> tuple[Tensor, Copies | None] | Finding:
+    """Draws with their copies of the parameters (none where the law has no ``rsample``), or why there are none."""
+    try:
+        if subject.sketch.has_rsample:
+            return subject.draw(count, stream, dtype=dtype)
+        return subject.sample(count, stream, dtype=dtype), None
+    except Exception as error:  # noqa: BLE001  whatever somebody's law raises is what there is to report
+        return failed(
+            "draws", f"drawing raises {type(error).__name__}: {first_line(error)}", where={"dtype": short(dtype)}
+        )
+
+
+def check_draws(subject: Subject, draws: Tensor) -> Iterator[Finding]:
+    """Finite, in the support, and with a finite log_prob when arguments are validated."""
+    draws, where = draws.detach(), {"dtype": short(draws.dtype)}
+    bad = ~draws.flatten(1).isfinite().all(1) if draws.dim() > 1 else ~draws.isfinite()
+    if bad.any():
+        yield failed("draws", f"{int(bad.sum())} of {len(draws)} draws are nan or infinite", where=where)
+        draws = draws[~bad]
+    law = subject.law(draws.dtype)
+    try:
+        outside = ~law.support.check(draws)  # type: ignore[union-attr]
+    except (NotImplementedError, AttributeError):
+        yield skipped("draws", "the law states no support")
+        outside = torch.zeros(len(draws), dtype=torch.bool)
+    if outside.any():
+        example = draws[outside][0].tolist()
+        yield failed("draws", f"{int(outside.sum())} of {len(draws)} draws lie outside the support", came=str(example), where=where)
+    with quiet(validate=True):
+        try:
+            log_prob = subject.law(draws.dtype).log_prob(draws)
+        except NotImplementedError:
+            yield skipped("draws", "the law has no log_prob")
+            return
+        except Exception as error:  # noqa: BLE001  as above
+            yield failed("draws", f"log_prob of own draws raises {type(error).__name__}: {first_line(error)}", where=where)
+            return
+    unknown = ~log_prob.isfinite()
+    if unknown.any():
+        example = draws[unknown.nonzero()[0, 0]].tolist()
+        message = f"log_prob is nan or infinite at {int(unknown.sum())} of {len(draws)} own draws"
+        yield failed("draws", message, came=str(log_prob[unknown][0].item()), where={**where, "draw": example})
+    else:
+        yield passed("draws", where=where)
+
+
+def check_gradient(subject: Subject, drawn: Tensor, copies: Copies) -> tuple[Tensor | None, list[Finding]]:
+    """Velocities of all draws along each direction (of a random sum of the elements, for vectors), and what they lack."""
+    dtype = drawn.dtype
+    where = {"dtype": short(dtype)}
+    weights = waves(max(1, drawn[0].numel()), 1, subject.seed)[0][0].to(dtype)
+    total = drawn if drawn.dim() == 1 else drawn.flatten(1) @ weights
+    if not drawn.requires_grad:
+        return None, [failed("gradient", "rsample has no gradient", where=where)]
+    try:
+        moves = copies.gradients(total, retain_graph=True)
+    except Exception as error:  # noqa: BLE001  as above
+        message = f"the backward pass raises {type(error).__name__}: {first_line(error)}"
+        return None, [failed("gradient", message, where=where)]
+    findings = []
+    for index, way in enumerate(subject.along):
+        bad = ~moves[:, index].isfinite()
+        if bad.any():
+            message = f"{int(bad.sum())} of {len(bad)} gradients are nan or infinite"
+            came = str(moves[bad, index][0].item())
+            findings.append(failed("gradient", message, parameter=way.label, came=came, where=where))
+        elif not moves[:, index].any() and (expected := _should_move(subject, drawn.detach(), index)):
+            message = "the gradient is zero for all draws, and should not be"
+            findings.append(
+                failed("gradient", message, parameter=way.label, expected=expected, came=0.0, where=where)
+            )
+        else:
+            findings.append(passed("gradient", parameter=way.label, where=where))
+    return moves, findings
+
+
+def _should_move(subject: Subject, draws: Tensor, index: int) -> float | str | None:
+    """A typical velocity that a draw should have, if that is more than the dtype of the draws rounds away."""
+    try:
+        score = subject.density(draws.double()).score[:, index]
+        sensitivity = float(score[score.isfinite()].square().mean().sqrt())
+        if not sensitivity > 1e-12:
+            return None
+        if draws.dim() > 1:
+            return "not 0, as the density depends on it"
+        moves = Oracle(subject, draws).velocity(draws).value[:, index]
+    except Unavailable:
+        return None
+    spacing = torch.finfo(draws.dtype).eps * draws.abs().double()
+    seen = (moves.abs() / sensitivity > spacing) & moves.isfinite()
+    return float(moves[seen].median()) if seen.double().mean() > 0.01 else None
+
+
+def check_elsewhere(subject: Subject) -> Iterator[Finding]:
+    """The same at parameters far from those given, in both dtypes: what is wrong there is a warning."""
+    count = 0
+    for place in _tour(subject):
+        for dtype in (torch.float64, torch.float32):
+            findings = _visit(place, dtype)
+            if findings is None:
+                continue
+            count += 1
+            for finding in findings:
+                if finding.status == "failed":
+                    where = {**finding.where, "parameters": place.shown()}
+                    yield replace(finding, check="elsewhere", status="warning", where=where)
+    if count:
+        yield passed("elsewhere", f"looked at {count} places")
+    else:
+        yield skipped("elsewhere", "no parameter is known to be one that can be moved far")
+
+
+def _visit(place: Subject, dtype: torch.dtype) -> list[Finding] | None:
+    """What is wrong there; None if no law exists there."""
+    with quiet(validate=True):
+        try:
+            place.law(dtype)
+        except Exception:  # noqa: BLE001  parameters that the law itself refuses are no place to look
+            return None
+    made = draw_or_fail(place, min(_TOUR_DRAWS, place.affordable(_TOUR_DRAWS)), "elsewhere", dtype)
+    if isinstance(made, Finding):
+        return [made]
+    drawn, copies = made
+    findings = list(check_draws(place, drawn))
+    if copies is not None:
+        findings += check_gradient(place, drawn, copies)[1]
+    if drawn.dim() == 1 and not place.is_discrete:
+        findings += _suspicious_atom(place, drawn.detach())
+    return findings
+
+
+def _suspicious_atom(place: Subject, draws: Tensor) -> list[Finding]:
+    """An oracle costs time: ask it only when something comes up often."""
+    draws = draws[draws.isfinite()]
+    if not len(draws) or int(draws.unique(return_counts=True)[1].max()) < len(draws) / 100:
+        return []
+    try:
+        finding = check_atoms(Oracle(place, place.sample(_TOUR_DRAWS, "elsewhere")), draws)
+    except Unavailable:
+        return []
+    wrong = finding.p_value is not None and finding.p_value < FALSE_ALARM / 1000
+    return [replace(finding, status="failed", p_value=None)] if wrong else []
+
+
+def _tour(subject: Subject) -> Iterator[Subject]:
+    """One parameter at a time, then all positive ones together, then all of a kind equal."""
+    positive = {name for name, value in subject.parameters.items() if _is_positive(value, subject.constraints.get(name))}
+    for name, value in subject.parameters.items():
+        for moved in _places(name, value, subject.constraints.get(name), name in positive):
+            yield subject.at(**{name: moved})
+    if len(positive) > 1:
+        for factor in _FACTORS:
+            yield subject.at(**{name: subject.parameters[name] * factor for name in positive})
+        first = subject.parameters[min(positive)]
+        if all(subject.parameters[name].shape == first.shape for name in positive):
+            yield subject.at(**{name: first.clone() for name in positive})
+
+
+def _is_positive(value: Tensor, constraint: Constraint | None) -> bool:
+    if constraint in (constraints.positive, constraints.nonnegative):
+        return True
+    lower = getattr(constraint, "lower_bound", None)
+    bounded = isinstance(lower, (int, float)) and lower == 0 and not hasattr(constraint, "upper_bound")
+    inner = getattr(constraint, "base_constraint", None)
+    return bounded or (inner is not None and _is_positive(value, inner))
+
+
+def _places(name: str, value: Tensor, constraint: Constraint | None, positive: bool) -> Iterator[Tensor]:
+    while hasattr(constraint, "base_constraint"):
+        constraint = constraint.base_constraint  # type: ignore[union-attr]
+    if positive:
+        yield from (value * factor for factor in _FACTORS)
+    elif constraint in (constraints.lower_cholesky, constraints.positive_definite):
+        yield from (value * factor for factor in (1e-3, 1e3))
+    elif constraint is constraints.unit_interval:
+        yield from (torch.full_like(value, probability) for probability in _PROBABILITIES)
+    elif constraint is constraints.simplex:
+        yield torch.full_like(value, 1 / value.shape[-1])
+        yield torch.softmax(20 * value.log(), -1)
+    elif "logits" in name:
+        yield from (torch.zeros_like(value), value + _alternating(value, 40.0), value + _alternating(value, -40.0))
+    elif constraint in (constraints.real, constraints.real_vector):
+        yield from (torch.zeros_like(value), -value, value * 1e-9, value * 100, value + _alternating(value, 100.0))
+
+
+def _alternating(value: Tensor, size: float) -> Tensor:
+    """Up and down along the last dimension: adding one number to all logits would change nothing."""
+    if value.dim() == 0:
+        return torch.full_like(value, size)
+    signs = torch.tensor([size if index % 2 == 0 else -size for index in range(value.shape[-1])], dtype=value.dtype)
+    return signs.expand_as(value)
+
+
+def rounded(subject: Subject) -> Subject:
+    """The law at the float32 values nearest to its parameters."""
+    return subject.at(**{name: value.float().double() for name, value in subject.parameters.items()})
+
