@@ -48,7 +48,7 @@ class Velocity:
     Args:
         value: the velocity.
         scale: its size without cancellation, ``∫|∂p/∂θ| / p`` over the nearer tail: what accuracy is relative to.
-        uncertainty: how much it changes when the draw is rounded differently.
+        uncertainty: how much it changes when the draw is rounded differently, and how much of it is extrapolated.
         log_prob: at the draws, ``[n]``.
         score: at the draws, ``[n, directions]``.
     """
@@ -135,6 +135,7 @@ class Oracle:
         self._size_above = torch.cat([sizes.flip(0).cumsum(0).flip(0), zero]) + high[1]
         self.mass = float(self._above[0, 0] + low[0][0])
         self.outside = float(low[0][0]), float(high[0][0])
+        self.uncertainty = sum(10 * mass * doubt for mass, doubt in zip(self.outside, self._doubts, strict=True))
         lost = (self._above[0] + low[0])[1:].abs() / (self._size_above[0] + low[1])[1:].clamp(min=1e-300)
         if self.coordinate.kind != "circle" and bool((lost > 1e-5).any()) and abs(self.mass - 1) < 1e-6:
             raise Unavailable(
@@ -145,9 +146,10 @@ class Oracle:
     def _ends(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """What lies outside all panels, and its size: exponential tails, and the flux through ends that move."""
         self._flows = self._flux()
-        found = []
+        found, self._doubts = [], list[float]()
         for end, inward, flow in ((self.left[0], 1.0, self._flows[0]), (self.right[-1], -1.0, self._flows[1])):
-            total = _tail(self._integrand, end, inward, float(self.right[-1] - self.left[0]))
+            total, doubt = _tail(self._integrand, end, inward, float(self.right[-1] - self.left[0]))
+            self._doubts.append(doubt)
             if self.coordinate.kind == "circle":
                 total = torch.zeros_like(total)
             total = torch.cat([total[:1], total[1:] + flow])
@@ -211,9 +213,14 @@ class Oracle:
         height = density.log_prob.exp()[:, None]
         value = flow / height
         scale = torch.where(from_below, size_below[:, 1:], size_above[:, 1:]) / height
+        unsure = torch.where(
+            from_below[:, 0],
+            self.outside[0] * self._doubts[0] / below[:, 0],
+            self.outside[1] * self._doubts[1] / above[:, 0],
+        )
         change = (density.score + value * density.slope[:, None]).abs()
         rounding = 64 * torch.finfo(torch.float64).eps * draws.abs()[:, None] * change
-        return Velocity(value, scale, rounding, density.log_prob, density.score)
+        return Velocity(value, scale, rounding + 10 * unsure[:, None] * scale, density.log_prob, density.score)
 
     def gradient_of_mean(self, function: Callable[[Tensor], Tensor]) -> Tensor:
         """``∂/∂θ E[φ(y)]`` along each direction, for φ that does not grow at the ends of the panels."""
@@ -307,12 +314,16 @@ def _partial(series: Tensor, panel: Tensor, local: Tensor) -> tuple[Tensor, Tens
     return below, above
 
 
-def _tail(integrand: Callable[[Tensor], Tensor], end: Tensor, inward: float, span: float) -> Tensor:
-    """The integral beyond ``end`` of a density that falls exponentially there, and whose score is linear."""
+def _tail(integrand: Callable[[Tensor], Tensor], end: Tensor, inward: float, span: float) -> tuple[Tensor, float]:
+    """The integral beyond ``end`` of a density that falls exponentially there, and whose score is linear.
+
+    Also by how much, relatively, that may be wrong: what the rate of falling changes over its own length.
+    """
     step = min(1.0, span / 100)
-    at, inside = integrand(torch.stack([end, end + inward * step]))
-    if at[0] <= 0 or inside[0] <= at[0]:
-        return torch.zeros_like(at)
-    rate = (inside[0] / at[0]).log() / step
+    at, inside, further = integrand(end + inward * step * torch.arange(3, dtype=end.dtype))
+    if not further[0] > inside[0] > at[0] > 0:
+        return torch.zeros_like(at), 0.0
+    rate, before = (inside[0] / at[0]).log() / step, (further[0] / inside[0]).log() / step
     score, slope = at[1:] / at[0], (at[1:] / at[0] - inside[1:] / inside[0]) / step
-    return torch.cat([at[:1] / rate, at[0] * (score / rate + slope / rate**2)])
+    doubt = float((rate - before).abs() / (step * rate**2))
+    return torch.cat([at[:1] / rate, at[0] * (score / rate + slope / rate**2)]), doubt

@@ -16,6 +16,7 @@ CHECKS = {
     "distribution": "draws follow the density",
     "tails": "both tails are as heavy as the density says, and not cut",
     "independence": "draws are not repeated and not correlated with the one before",
+    "density gradient": "the gradient of log_prob is its derivative",
     "refusal": "a law that has no pathwise gradient says so",
     "gradient": "the gradient of every parameter exists, is finite, and is not zero throughout",
     "velocity": "each draw moves as the continuity equation says, dy/dθ = -(dF/dθ)/p",

@@ -1,5 +1,6 @@
 """What must hold for every draw and every gradient, at any parameters and in any dtype; and a tour of parameters."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,9 +16,10 @@ from reparam.checking.samples import check_atoms
 from reparam.checking.statistics import FALSE_ALARM
 from reparam.checking.subject import Copies, Subject, Unavailable, first_line, quiet
 
-__all__ = ["check_draws", "check_elsewhere", "check_gradient", "draw_or_fail", "rounded", "short"]
+__all__ = ["check_draws", "check_elsewhere", "check_gradient", "check_score", "draw_or_fail", "rounded", "short"]
 
 _TOUR_DRAWS = 2000
+_FEW = 500
 _FACTORS = (1e-3, 1e-2, 0.1, 10.0, 100.0, 1e3)
 _PROBABILITIES = (1e-6, 1e-3, 0.4999, 0.5, 0.999, 1 - 1e-6)
 
@@ -32,7 +34,7 @@ def draw_or_fail(
 ) -> tuple[Tensor, Copies | None] | Finding:
     """Draws with their copies of the parameters (none where the law has no ``rsample``), or why there are none."""
     try:
-        if subject.sketch.has_rsample:
+        if subject.has_rsample:
             return subject.draw(count, stream, dtype=dtype)
         return subject.sample(count, stream, dtype=dtype), None
     except Exception as error:  # noqa: BLE001  whatever somebody's law raises is what there is to report
@@ -88,7 +90,10 @@ def check_gradient(subject: Subject, drawn: Tensor, copies: Copies) -> tuple[Ten
     except Exception as error:  # noqa: BLE001  as above
         message = f"the backward pass raises {type(error).__name__}: {first_line(error)}"
         return None, [failed("gradient", message, where=where)]
-    findings = []
+    findings = [
+        skipped("gradient", "the law does not broadcast over it, so the gradient of single draws is not to be had", parameter=name)
+        for name in subject.fixed
+    ]
     for index, way in enumerate(subject.along):
         bad = ~moves[:, index].isfinite()
         if bad.any():
@@ -111,7 +116,8 @@ def _should_move(subject: Subject, draws: Tensor, index: int) -> float | str | N
         score = subject.density(draws.double()).score[:, index]
         sensitivity = float(score[score.isfinite()].square().mean().sqrt())
         if not sensitivity > 1e-12:
-            return None
+            changes = difference_quotient(subject, draws.double(), index)
+            return "not 0, as the density changes with it" if float(changes.abs().median()) > 1e-6 else None
         if draws.dim() > 1:
             return "not 0, as the density depends on it"
         moves = Oracle(subject, draws).velocity(draws).value[:, index]
@@ -120,6 +126,54 @@ def _should_move(subject: Subject, draws: Tensor, index: int) -> float | str | N
     spacing = torch.finfo(draws.dtype).eps * draws.abs().double()
     seen = (moves.abs() / sensitivity > spacing) & moves.isfinite()
     return float(moves[seen].median()) if seen.double().mean() > 0.01 else None
+
+
+def difference_quotient(subject: Subject, draws: Tensor, index: int, step: float = 1e-3) -> Tensor:
+    """``log_prob`` at parameters moved by a step forth and back along a direction: its central difference.
+
+    Raises:
+        Unavailable: it is not finite at half of the draws.
+    """
+    way = subject.along[index]
+    sides = []
+    for sign in (1, -1):
+        moved = subject.parameters[way.parameter] + sign * step * way.step
+        try:
+            sides.append(subject.at(**{way.parameter: moved}).law().log_prob(draws))
+        except (ValueError, RuntimeError, NotImplementedError) as error:
+            raise Unavailable(f"log_prob raises {type(error).__name__} near the parameters") from None
+    quotient: Tensor = (sides[0] - sides[1]) / (2 * step)
+    if not quotient.isfinite().double().mean() > 0.5:
+        raise Unavailable("log_prob is not finite near the parameters")
+    return torch.where(quotient.isfinite(), quotient, 0.0).detach()
+
+
+def check_score(subject: Subject, draws: Tensor) -> Iterator[Finding]:
+    """The gradient of ``log_prob`` against its central differences: what follows rests on it."""
+    draws = draws.detach()[:_FEW]
+    try:
+        score = subject.density(draws).score
+    except Unavailable as reason:
+        yield skipped("density gradient", str(reason))
+        return
+    for index, way in enumerate(subject.along):
+        size = float(score[:, index].square().mean().sqrt())
+        if math.isnan(size):
+            continue
+        try:
+            quotient = difference_quotient(subject, draws, index, 1e-3 / size if size > 1e-3 else 1e-3)
+        except Unavailable as reason:
+            yield skipped("density gradient", str(reason), parameter=way.label)
+            continue
+        errors = (quotient - score[:, index]).abs()
+        allowed = 1e-2 * max(size, float(quotient.square().mean().sqrt())) + 1e-6
+        worst = int(errors.argmax())
+        details = {"parameter": way.label, "tolerance": allowed}
+        if float(errors.median()) <= allowed:
+            yield passed("density gradient", **details)
+        else:
+            details |= {"expected": float(quotient[worst]), "came": float(score[worst, index])}
+            yield failed("density gradient", "the gradient of log_prob is not its derivative", **details)
 
 
 def check_elsewhere(subject: Subject) -> Iterator[Finding]:
@@ -166,9 +220,12 @@ def _suspicious_atom(place: Subject, draws: Tensor) -> list[Finding]:
     if not len(draws) or int(draws.unique(return_counts=True)[1].max()) < len(draws) / 100:
         return []
     try:
-        finding = check_atoms(Oracle(place, place.sample(_TOUR_DRAWS, "elsewhere")), draws)
+        oracle = Oracle(place, place.sample(_TOUR_DRAWS, "elsewhere"))
     except Unavailable:
         return []
+    if abs(oracle.mass - 1) + oracle.uncertainty > 1e-3:
+        return []
+    finding = check_atoms(oracle, draws)
     wrong = finding.p_value is not None and finding.p_value < FALSE_ALARM / 1000
     return [replace(finding, status="failed", p_value=None)] if wrong else []
 

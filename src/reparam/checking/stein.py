@@ -97,12 +97,17 @@ def _chart(subject: Subject, draws: Tensor) -> tuple[Tensor, Callable[[Tensor], 
         raise Unavailable("the law states no support") from None
     if support in (constraints.positive_definite, constraints.positive_semidefinite):
         return _triangles(law, draws)
+    if support is constraints.simplex:
+        return _log_ratios(law, draws)
     try:
         transform = td.biject_to(support)
         z = transform.inv(draws)
         transform.log_abs_det_jacobian(z[:1], draws[:1])
+        there_and_back = transform(z)
     except (NotImplementedError, RuntimeError, ValueError, AttributeError, TypeError):
         raise Unavailable(f"no unbounded coordinates are known for the support {support}") from None
+    if not torch.allclose(there_and_back, draws, rtol=1e-6, atol=1e-12):
+        raise Unavailable("some draws lie too near to the edge of the support for unbounded coordinates")
 
     def log_density(z: Tensor) -> Tensor:
         y = transform(z)
@@ -110,6 +115,16 @@ def _chart(subject: Subject, draws: Tensor) -> tuple[Tensor, Callable[[Tensor], 
         return law.log_prob(y) + stretch.reshape(len(z), -1).sum(1)
 
     return z, log_density
+
+
+def _log_ratios(law: td.Distribution, draws: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Probabilities by their logarithms less the last one, which keeps the digits of small ones."""
+
+    def log_density(z: Tensor) -> Tensor:
+        logs = torch.log_softmax(torch.cat([z, torch.zeros_like(z[..., :1])], -1), -1)
+        return law.log_prob(logs.exp()) + logs.flatten(1).sum(1)
+
+    return draws[..., :-1].log() - draws[..., -1:].log(), log_density
 
 
 def _triangles(law: td.Distribution, draws: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:

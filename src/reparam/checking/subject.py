@@ -49,6 +49,12 @@ def quiet(validate: bool) -> Iterator[None]:
         td.Distribution.set_default_validate_args(before)
 
 
+def _copied(value: Tensor, count: int, width: int | None) -> Tensor:
+    if width is None:
+        return value
+    return value.expand(count, *value.shape).reshape(count, *[1] * (width - value.dim()), *value.shape)
+
+
 @dataclass(frozen=True)
 class Copies:
     """A law with one copy of every parameter for each draw, so that one backward pass gives one gradient a draw."""
@@ -59,18 +65,24 @@ class Copies:
 
     def gradients(self, output: Tensor, **options: Any) -> Tensor:
         """``[num_draws, num_directions]``: the gradient of output ``i`` along each direction, for copy ``i``."""
-        found = torch.autograd.grad(output.sum(), list(self.leaves.values()), allow_unused=True, **options)
-        named = dict(zip(self.leaves, found, strict=True))
+        gradients = torch.autograd.grad(output.sum(), list(self.leaves.values()), allow_unused=True, **options)
+        named = dict(zip(self.leaves, gradients, strict=True))
         count = next(iter(self.leaves.values())).shape[0]
         columns = [
-            _contract(named[way.parameter], way.step) if named[way.parameter] is not None else output.new_zeros(count)
+            output.new_zeros(count) if (found := named[way.parameter]) is None else _contract(found, way.step)
             for way in self.along
         ]
         return torch.stack(columns, -1) if columns else output.new_zeros(count, 0)
 
 
-def _contract(gradient: Tensor | None, step: Tensor) -> Tensor:
-    assert gradient is not None
+    def gradient(self, output: Tensor, way: Direction) -> Tensor:
+        """The same along one direction; an error where the parameter has not been used at all."""
+        (found,) = torch.autograd.grad(output.sum(), self.leaves[way.parameter], retain_graph=True)
+        step = next(own.step for own in self.along if own.label == way.label)
+        return _contract(found, step)
+
+
+def _contract(gradient: Tensor, step: Tensor) -> Tensor:
     return (gradient * step).flatten(1).sum(1) if gradient.dim() > 1 else gradient * step
 
 
@@ -126,7 +138,10 @@ class Subject:
     def along(self) -> tuple[Direction, ...]:
         """In which directions the parameters are moved: at most ``MAX_DIRECTIONS``, chosen by the seed."""
         every = [
-            way for name, value in self.parameters.items() for way in directions(name, value, self.constraints.get(name))
+            way
+            for name, value in self.parameters.items()
+            if self._widths[name] is not None
+            for way in directions(name, value, self.constraints.get(name))
         ]
         if len(every) > MAX_DIRECTIONS:
             order = noise.permutation(len(every), generator=noise.generator(self.seed, "check", "directions"))
@@ -134,37 +149,63 @@ class Subject:
         return tuple(every)
 
     @cached_property
-    def _widths(self) -> dict[str, int]:
-        """How many dimensions each parameter needs behind the copies for the law to broadcast."""
+    def _widths(self) -> dict[str, int | None]:
+        """How many dimensions each parameter needs behind the copies; None where the law takes it only once."""
         most = max((value.dim() for value in self.parameters.values()), default=0)
-        for scalars in (0, most):
-            widths = {name: value.dim() or scalars for name, value in self.parameters.items()}
-            try:
-                law = self.make({name: self._copied(value, 3, widths[name]) for name, value in self.parameters.items()})
-            except (RuntimeError, ValueError, IndexError):
-                continue
-            if law.batch_shape == (3,) and law.event_shape == self.sketch.event_shape:
-                return widths
+        options: list[int | None] = [0, most, None] if most else [0]
+        for with_density in (True, False):
+            for scalars in options:
+                widths = {name: value.dim() or scalars for name, value in self.parameters.items()}
+                if any(width is not None for width in widths.values()) and self._broadcasts(widths, with_density):
+                    return widths
         raise ParameterError(
             f"{self.name}: a law made from parameters with one more dimension in front, of size n, must have batch "
             "shape (n,); this one has not. Write the function so that its parameters broadcast"
         )
 
-    @staticmethod
-    def _copied(value: Tensor, count: int, width: int) -> Tensor:
-        return value.expand(count, *value.shape).reshape(count, *[1] * (width - value.dim()), *value.shape)
+    def _broadcasts(self, widths: Mapping[str, int | None], with_density: bool) -> bool:
+        try:
+            law = self.make({name: _copied(value, 3, widths[name]) for name, value in self.parameters.items()})
+            if law.batch_shape != (3,) or law.event_shape != self.sketch.event_shape:
+                return False
+            if not with_density:
+                return True
+            with seeded(self.seed, "shapes"), torch.no_grad():
+                drawn = law.rsample() if self.has_rsample else law.sample()
+            return drawn.shape == (3, *law.event_shape) and law.log_prob(drawn).shape == (3,)
+        except Exception:  # noqa: BLE001  whatever a law raises when it does not broadcast
+            return False
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """Parameters that the law does not broadcast, so that no gradient of single draws is to be had."""
+        return tuple(name for name, width in self._widths.items() if width is None)
+
+    @cached_property
+    def has_rsample(self) -> bool:
+        """Whether ``rsample`` gives draws, whatever the law says of itself."""
+        if self.sketch.has_rsample:
+            return True
+        try:
+            with seeded(self.seed, "has_rsample"):
+                self.law().rsample()
+        except (NotImplementedError, AttributeError):
+            return False
+        return True
 
     def copies(self, count: int, dtype: torch.dtype = torch.float64) -> Copies:
         """One law with ``count`` copies of every parameter: batch shape ``(count,)``."""
         leaves = {
             name: value.to(dtype).expand(count, *value.shape).clone().requires_grad_()
             for name, value in self.parameters.items()
+            if self._widths[name] is not None
         }
-        law = self.make(
-            {name: leaf.reshape(count, *[1] * (self._widths[name] - leaf.dim() + 1), *leaf.shape[1:]) for name, leaf in leaves.items()}
-        )
+        given = {name: value.to(dtype) for name, value in self.parameters.items()}
+        for name, leaf in leaves.items():
+            padding = [1] * ((self._widths[name] or 0) - leaf.dim() + 1)
+            given[name] = leaf.reshape(count, *padding, *leaf.shape[1:])
         ways = tuple(replace(way, step=way.step.to(dtype)) for way in self.along)
-        return Copies(law, leaves, ways)
+        return Copies(self.make(given), leaves, ways)
 
     def affordable(self, count: int) -> int:
         """At most ``count`` draws, and no more than memory and a few seconds allow."""

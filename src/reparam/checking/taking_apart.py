@@ -174,6 +174,8 @@ def _by_constructor(law: td.Distribution) -> _Parts:
             continue
         smooth = isinstance(value, Tensor) and value.is_floating_point() and not _is_discrete(known.get(name))
         (options if not smooth else parameters if needed else alternatives)[name] = value
+    if len(alternatives) > 1:
+        alternatives = _primary(law, alternatives)
     made_of = _first_that_makes(kind, parameters, options, alternatives)
     shape, event = law.batch_shape, {name: known[name] for name in made_of if name in known}
     expanded = {name: _expanded(value, shape, event.get(name)) for name, value in _doubled(made_of).items()}
@@ -208,6 +210,20 @@ def _stored_as_given(law: Any, name: str, depth: int = 3) -> Any:
             if found is not _MISSING:
                 return found
     return _MISSING
+
+
+def _primary(law: Any, alternatives: dict[str, Tensor], depth: int = 3) -> dict[str, Tensor]:
+    """Only the alternative that torch's own laws (or a law inside) remember as the one they were given, if any."""
+    held = vars(law)
+    for name, value in alternatives.items():
+        if held.get("_param") is value:
+            return {name: value}
+    for inner in held.values():
+        if isinstance(inner, td.Distribution) and depth:
+            found = _primary(inner, alternatives, depth - 1)
+            if len(found) == 1:
+                return found
+    return alternatives
 
 
 def _first_that_makes(

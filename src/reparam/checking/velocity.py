@@ -8,6 +8,7 @@ it has to agree on average over all draws that come out near the same place.
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from reparam.checking.oracle import Oracle, Velocity
@@ -67,7 +68,7 @@ def _check_one(
     jumps = ((ordered[1:] - ordered[:-1]) ** 2).mean() / (2 * ordered.var()).clamp(min=1e-300)
     if jumps < _SMOOTH:
         return failed("velocity", f"the gradient is wrong at given draws: {sizes}", **found)
-    return _on_average(label, oracle, draws, errors)
+    return _on_average(label, oracle, draws, torch.where(excess > TOLERANCE, errors, 0.0))
 
 
 def _on_average(label: str, oracle: Oracle, draws: Tensor, errors: Tensor) -> Finding:
