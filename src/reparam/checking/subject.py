@@ -230,7 +230,7 @@ class Subject:
         Raises:
             Unavailable: there is no ``log_prob``, or it has no gradient.
         """
-        values = values.detach().requires_grad_()
+        values = values.detach().double().requires_grad_()
         copies = self.copies(len(values))
         try:
             log_prob = copies.law.log_prob(values)
