@@ -9,7 +9,7 @@ from torch import Tensor
 from reparam import noise
 from reparam.checking.oracle import Oracle
 
-__all__ = ["cosines", "on_line", "smooth", "waves"]
+__all__ = ["cosines", "on_line", "smooth", "turned", "waves"]
 
 Function = Callable[[Tensor], Tensor]
 
@@ -20,7 +20,7 @@ def on_line(oracle: Oracle, draws: Tensor) -> dict[str, Function]:
         return {"cos y": torch.cos, "sin y": torch.sin, "cos 2y": lambda y: torch.cos(2 * y)}
     middle, width = _middle_and_width(draws)
     found: dict[str, Function] = {
-        "tanh z": smooth(draws),
+        "tanh(z + 0.7)": smooth(draws),
         "cos 2z": lambda y: torch.cos(2 * (y - middle) / width),
         "y": lambda y: y,
         "y²": lambda y: y**2,
@@ -32,9 +32,14 @@ def on_line(oracle: Oracle, draws: Tensor) -> dict[str, Function]:
 
 
 def smooth(draws: Tensor) -> Function:
-    """``tanh z``: bounded, monotone, and changing where the draws are."""
+    """``tanh(z + 0.7)``: bounded, monotone, changing where the draws are, and not symmetric where a law may be."""
     middle, width = _middle_and_width(draws)
-    return lambda y: torch.tanh((y - middle) / width)
+    return lambda y: torch.tanh((y - middle) / width + 0.7)
+
+
+def turned(draws: Tensor) -> Tensor:
+    """``cos(y - 0.7)``: the same for angles."""
+    return torch.cos(draws - 0.7)
 
 
 def _middle_and_width(draws: Tensor) -> tuple[float, float]:

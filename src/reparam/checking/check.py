@@ -8,7 +8,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor
 
-from reparam.checking.bank import smooth
+from reparam.checking.bank import smooth, turned
 from reparam.checking.expectations import (
     check_expectations,
     check_expectations_of_vectors,
@@ -24,6 +24,7 @@ from reparam.checking.samples import (
     check_repetition,
     check_rows,
     distance,
+    levels,
 )
 from reparam.checking.sanity import check_draws, check_elsewhere, check_gradient, check_score, draw_or_fail, rounded
 from reparam.checking.shapes import check_shapes, check_transforms
@@ -241,12 +242,13 @@ def _single_precision(subject: Subject, count: int) -> Iterator[Finding]:
         return
     where = {"dtype": "float32"}
     yield replace(check_atoms(oracle, draws), where=where)
-    furthest, p_value = distance(oracle, draws.sort().values)
+    ordered = draws.sort().values
+    furthest, p_value = distance(*levels(oracle, ordered), oracle.resolvable(ordered.double()))
     message = "distance of the distribution functions"
     yield measured("float32", p_value, message, expected=0.0, came=furthest, where=where)
     if moves is None or not moves.isfinite().all():
         return
-    function = torch.cos if oracle.coordinate.kind == "circle" else smooth(draws.double())
+    function = turned if oracle.coordinate.kind == "circle" else smooth(draws.double())
     truth = oracle.gradient_of_mean(function)
     bent = copies.gradients(function(drawn.double()), retain_graph=True).double()
     # Rounded draws move a little elsewhere than exact ones.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from reparam.checking.bank import cosines, on_line, smooth, waves
+from reparam.checking.bank import cosines, on_line, smooth, turned, waves
 from reparam.checking.oracle import Oracle
 from reparam.checking.report import Finding, measured, passed, skipped
 from reparam.checking.statistics import mean_p_value
@@ -142,7 +142,7 @@ def check_second_derivative(
 ) -> Iterator[Finding]:
     """``∂²/∂θ² E[φ(y)]`` through two backward passes, against differences of first derivatives by quadrature."""
     draws = drawn.detach()
-    function = torch.cos if oracle.coordinate.kind == "circle" else smooth(draws)
+    function = turned if oracle.coordinate.kind == "circle" else smooth(draws)
     information = (oracle.at_nodes.score**2 * oracle.node_mass[:, None]).sum(0)
     refused: dict[str, None] = {}
     try:

@@ -182,25 +182,26 @@ class Oracle:
         t = self.coordinate.inverse(draws)
         return (t > self.left[0]) & (t < self.right[-1])
 
-    def _integrals(self, draws: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of all columns below and above each draw, and the sizes of the same."""
+    def _integrals(self, draws: Tensor, columns: slice = slice(None)) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of the columns below and above each draw, and the sizes of the same."""
         t = self.coordinate.inverse(draws).clamp(self.left[0], self.right[-1])
         panel = (torch.searchsorted(self.left, t, right=True) - 1).clamp(0, len(self.left) - 1)
         half = (self.right - self.left)[panel] / 2
         local = ((t - self.left[panel]) / half - 1).clamp(-1, 1)
-        up_to, beyond = _partial(self.series, panel, local)
+        up_to, beyond = _partial(self.series[..., columns], panel, local)
         share = ((local + 1) / 2)[:, None]
-        size = self._size_below[panel + 1] - self._size_below[panel]
+        size_below, size_above = self._size_below[:, columns], self._size_above[:, columns]
+        size = size_below[panel + 1] - size_below[panel]
         return (
-            self._below[panel] + up_to,
-            self._above[panel + 1] + beyond,
-            self._size_below[panel] + share * size,
-            self._size_above[panel + 1] + (1 - share) * size,
+            self._below[panel, columns] + up_to,
+            self._above[panel + 1, columns] + beyond,
+            size_below[panel] + share * size,
+            size_above[panel + 1] + (1 - share) * size,
         )
 
     def cdf(self, draws: Tensor) -> tuple[Tensor, Tensor]:
         """Probability below and above each draw, each precise where it is small."""
-        below, above, *_ = self._integrals(draws.detach().double())
+        below, above, *_ = self._integrals(draws.detach().double(), slice(1))
         return below[:, 0].clamp(0, 1), above[:, 0].clamp(0, 1)
 
     def velocity(self, draws: Tensor) -> Velocity:
@@ -304,14 +305,13 @@ def _panels(
 def _partial(series: Tensor, panel: Tensor, local: Tensor) -> tuple[Tensor, Tensor]:
     """The integral of each panel's series below and above ``local`` in [-1, 1]."""
     before, here = torch.ones_like(local), local
-    below = series[panel, 0] * (local + 1)[:, None]
-    above = series[panel, 0] * (1 - local)[:, None]
+    bent = torch.zeros(len(local), series.shape[2], dtype=series.dtype)
     for degree in range(1, _POINTS):
         after = ((2 * degree + 1) * local * here - degree * before) / (degree + 1)
-        part = series[panel, degree] * ((after - before) / (2 * degree + 1))[:, None]
-        below, above = below + part, above - part
+        bent += series[:, degree][panel] * ((after - before) / (2 * degree + 1))[:, None]
         before, here = here, after
-    return below, above
+    level = series[:, 0][panel]
+    return level * (1 + local)[:, None] + bent, level * (1 - local)[:, None] - bent
 
 
 def _tail(integrand: Callable[[Tensor], Tensor], end: Tensor, inward: float, span: float) -> tuple[Tensor, float]:

@@ -16,7 +16,7 @@ from reparam.checking.report import Finding, failed, measured, passed, skipped
 from reparam.checking.statistics import chi_square, count_p_value, mean_p_value
 from reparam.checking.subject import Subject
 
-__all__ = ["check_atoms", "check_discrete", "check_line", "check_normalisation", "check_repetition", "check_rows", "distance"]
+__all__ = ["check_atoms", "check_discrete", "check_line", "check_normalisation", "check_repetition", "check_rows", "distance", "levels"]
 
 _CELLS = 50
 _TAIL = 100
@@ -60,38 +60,43 @@ def _last_values(oracle: Oracle, draws: Tensor) -> tuple[Tensor, Tensor]:
 def check_line(oracle: Oracle, draws: Tensor, which: str) -> Iterator[Finding]:
     """Draws of a law on a line: the bulk by Kolmogorov-Smirnov, chi² and moments of normal scores, and both tails."""
     ordered = draws.detach().sort().values
-    count = len(ordered)
+    yield from _outside(oracle, ordered, which)
     inside = oracle.resolvable(ordered.double())
-    yield from _outside(oracle, ordered, inside, which)
     if not bool(inside.any()):
         return
-    furthest, p_value = distance(oracle, ordered)
+    below, up_to = levels(oracle, ordered)
+    furthest, p_value = distance(below, up_to, inside)
     message = "distance of the distribution functions"
     yield measured("distribution", p_value, message, expected=0.0, came=furthest, where={"draws": which})
-    below, up_to = levels(oracle, ordered)
-    middle = (below + up_to)[inside] / 2
-    yield from _cells(oracle, middle, count, which)
-    yield from _scores(oracle, ordered[inside].double(), count, which)
-    yield from _tails(oracle, ordered.double(), which)
+    yield from _cells(oracle, (below + up_to)[inside] / 2, which)
+    depths = oracle.cdf(ordered.double())
+    yield from _scores(oracle, (depths[0][inside], depths[1][inside]), len(ordered), which)
+    yield from _tails(oracle, depths, which)
 
 
-def distance(oracle: Oracle, ordered: Tensor) -> tuple[float, float]:
-    """Kolmogorov-Smirnov, blind to rounding: the distance, and its probability (Massart 1990)."""
-    count, inside = len(ordered), oracle.resolvable(ordered.double())
-    if not bool(inside.any()):
-        return 0.0, 1.0
-    below, up_to = (level[inside] for level in levels(oracle, ordered))
+def distance(below: Tensor, up_to: Tensor, inside: Tensor) -> tuple[float, float]:
+    """Kolmogorov-Smirnov, blind to rounding: the distance, and its probability (Massart 1990).
+
+    Args:
+        below: as :func:`levels` gives it for sorted draws.
+        up_to: the same.
+        inside: at which draws to look.
+    """
+    count = len(below)
     rank = torch.arange(count, dtype=torch.float64)[inside]
-    furthest = max(float(((rank + 1) / count - up_to).max()), float((below - rank / count).max()), 0.0)
+    if not len(rank):
+        return 0.0, 1.0
+    above = float(((rank + 1) / count - up_to[inside]).max())
+    furthest = max(above, float((below[inside] - rank / count).max()), 0.0)
     return furthest, min(1.0, 2 * math.exp(-2 * count * furthest**2))
 
 
-def _outside(oracle: Oracle, ordered: Tensor, inside: Tensor, which: str) -> Iterator[Finding]:
+def _outside(oracle: Oracle, ordered: Tensor, which: str) -> Iterator[Finding]:
     """As many draws beyond what float64 resolves as there should be."""
     t = oracle.coordinate.inverse(ordered.double())
     low, high = oracle.outside
     for side, beyond, mass in (("below", t <= oracle.left[0], low), ("above", t >= oracle.right[-1], high)):
-        seen = int((beyond & ~inside).sum())
+        seen = int(beyond.sum())
         if seen or mass * len(ordered) > 1:
             yield measured(
                 "tails",
@@ -103,7 +108,7 @@ def _outside(oracle: Oracle, ordered: Tensor, inside: Tensor, which: str) -> Ite
             )
 
 
-def _cells(oracle: Oracle, middle: Tensor, count: int, which: str) -> Iterator[Finding]:
+def _cells(oracle: Oracle, middle: Tensor, which: str) -> Iterator[Finding]:
     low, high = oracle.outside
     edges = torch.linspace(low, 1 - high, _CELLS + 1, dtype=torch.float64)
     seen = torch.histogram(middle.clamp(low, 1 - high), edges).hist
@@ -119,9 +124,9 @@ def _cells(oracle: Oracle, middle: Tensor, count: int, which: str) -> Iterator[F
         )
 
 
-def _scores(oracle: Oracle, inside: Tensor, count: int, which: str) -> Iterator[Finding]:
+def _scores(oracle: Oracle, depths: tuple[Tensor, Tensor], count: int, which: str) -> Iterator[Finding]:
     """The first four Hermite moments of the normal scores of the draws (Neyman's smooth test)."""
-    z = normal_scores(oracle, inside)
+    z = normal_scores(*depths)
     low, high = (float(torch.special.ndtri(torch.tensor(mass, dtype=torch.float64))) for mass in oracle.outside)
     ends = torch.tensor([low, -high], dtype=torch.float64)
     height = torch.exp(-(ends**2) / 2) / math.sqrt(2 * math.pi)
@@ -140,9 +145,8 @@ def _scores(oracle: Oracle, inside: Tensor, count: int, which: str) -> Iterator[
         )
 
 
-def normal_scores(oracle: Oracle, draws: Tensor) -> Tensor:
-    """What the draws would be, were the law normal."""
-    below, above = oracle.cdf(draws)
+def normal_scores(below: Tensor, above: Tensor) -> Tensor:
+    """What draws with these probabilities below and above them would be, were the law normal."""
     smaller = torch.special.ndtri(torch.minimum(below, above).clamp(min=1e-300))
     return torch.where(below < above, smaller, -smaller)
 
@@ -151,11 +155,11 @@ def _hermite(degree: int, z: Tensor) -> Tensor:
     return [torch.ones_like(z), z, z**2 - 1, z**3 - 3 * z, z**4 - 6 * z**2 + 3][degree]
 
 
-def _tails(oracle: Oracle, ordered: Tensor, which: str) -> Iterator[Finding]:
+def _tails(oracle: Oracle, depths: tuple[Tensor, Tensor], which: str) -> Iterator[Finding]:
     """How many draws lie beyond the level where 100 are expected, and how far out the last one is."""
-    count = len(ordered)
+    count = len(depths[0])
     edge = _TAIL / count
-    sides = zip(("lower", "upper"), oracle.cdf(ordered), oracle.outside, strict=True)
+    sides = zip(("lower", "upper"), depths, oracle.outside, strict=True)
     for name, depth, unresolved in sides:
         if unresolved > 0.1 / count or oracle.coordinate.kind == "circle":
             yield skipped("tails", f"the {name} tail is not one that float64 resolves")
@@ -183,7 +187,7 @@ def check_repetition(oracle: Oracle, draws: Tensor) -> Iterator[Finding]:
     expected = float((oracle.velocity(ordered).log_prob.exp() * spacing).nan_to_num(posinf=1.0).mean()) * count**2 / 2
     chance = math.exp(-_poisson_distance(seen, max(expected, 1e-3)))
     yield measured("independence", chance, "draws that were drawn before", expected=expected, came=float(seen))
-    z = normal_scores(oracle, inside)
+    z = normal_scores(*oracle.cdf(inside))
     z = z - z.mean()
     products = z[1:] * z[:-1]
     message = "correlation with the draw before"
