@@ -56,8 +56,8 @@ def check_rsample(
     (random numbers, default validation) is put back.
 
     Args:
-        law: the law, or a function that makes one (batch shape ``()``) from ``parameters``. Of a batch of laws the first,
-            the middle and the last are checked.
+        law: the law, or a function that makes one (batch shape ``()``) from ``parameters``. Of a batch of laws the
+            first, the middle and the last are checked.
         parameters: arguments of that function, by name: where to check, and with respect to what.
         seed: the same seed gives the same report.
         num_draws: draws of the main checks, at least 1000; 100,000 on a line and 40,000 elsewhere if None.
@@ -66,8 +66,8 @@ def check_rsample(
         a report; ``report.ok``, ``report.failures``, ``print(report)``.
 
     Raises:
-        ParameterError: no distribution, parameters for a finished law or none for a function, a law that cannot be taken
-            apart into parameters (the message says what to give instead), too few draws.
+        ParameterError: no distribution, parameters for a finished law or none for a function, a law that cannot be
+            taken apart into parameters (the message says what to give instead), too few draws.
 
     Example:
         >>> from reparam.distributions import Normal
@@ -81,6 +81,7 @@ def check_rsample(
         findings: list[Finding] = []
         counts = []
         for subject in subjects:
+            subject.require_broadcasting()
             count = subject.affordable(num_draws or (_ON_VECTORS if subject.sketch.event_shape else _ON_LINES))
             counts.append(count)
             found = _check(subject, count)

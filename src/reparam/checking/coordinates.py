@@ -1,4 +1,4 @@
-"""A coordinate in which a density on a line, a half-line or an interval is smooth, and its support as far as it says."""
+"""Coordinates in which a density on a line, a half-line or an interval is smooth; and the ends of its support."""
 
 import math
 from dataclasses import dataclass
@@ -122,4 +122,3 @@ def choose(law: td.Distribution, draws: Tensor, on_circle: bool) -> Coordinate:
     quarter = len(ordered) // 4
     middle, width = float(ordered[len(ordered) // 2]), float(ordered[-quarter - 1] - ordered[quarter])
     return Coordinate("line", middle=middle, width=width if width > 0 else 1.0)
-

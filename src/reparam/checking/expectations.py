@@ -23,9 +23,7 @@ _FUNCTIONS = 8
 _STEP = 1e-3  # of a second derivative, in units of 1/√(Fisher information)
 
 
-def check_expectations(
-    subject: Subject, oracle: Oracle, draws: Tensor, moves: Tensor
-) -> Iterator[Finding]:
+def check_expectations(subject: Subject, oracle: Oracle, draws: Tensor, moves: Tensor) -> Iterator[Finding]:
     """A law on a line: moments, bounded functions and logarithms, both ways."""
     density = subject.density(draws)
     count = len(draws)
@@ -137,9 +135,7 @@ def _moments(subject: Subject, drawn: Tensor, copies: Copies) -> Iterator[Findin
                 )
 
 
-def check_second_derivative(
-    subject: Subject, oracle: Oracle, drawn: Tensor, copies: Copies
-) -> Iterator[Finding]:
+def check_second_derivative(subject: Subject, oracle: Oracle, drawn: Tensor, copies: Copies) -> Iterator[Finding]:
     """``∂²/∂θ² E[φ(y)]`` through two backward passes, against differences of first derivatives by quadrature."""
     draws = drawn.detach()
     function = turned if oracle.coordinate.kind == "circle" else smooth(draws)
@@ -187,4 +183,3 @@ def check_second_derivative(
 
 def _moved(subject: Subject, name: str, change: Tensor) -> Subject:
     return subject.at(**{name: subject.parameters[name] + change})
-

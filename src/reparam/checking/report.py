@@ -78,8 +78,8 @@ class Finding:
 class Report:
     """What :func:`check_rsample` found; ``print(report)`` reads it aloud.
 
-    ``ok`` concerns the law at the parameters given. ``warnings`` are defects of the same class of laws at other, extreme
-    parameters; they do not make a report bad.
+    ``ok`` concerns the law at the parameters given. ``warnings`` are defects of the same class of laws at other,
+    extreme parameters; they do not make a report bad.
 
     Args:
         law: how the law is called.
@@ -126,8 +126,8 @@ class Report:
         given = ", ".join(f"{name}={_show(value)}" for name, value in self.parameters.items())
         yield f"{self.law}({given}): {verdict}"
         yield (
-            f"  {self.num_draws:,} draws, seed {self.seed}; {tests} statistical tests that together raise a false alarm "
-            f"in {FALSE_ALARM:g} of reports"
+            f"  {self.num_draws:,} draws, seed {self.seed}; {tests} statistical tests that together raise a false "
+            f"alarm in {FALSE_ALARM:g} of reports"
         )
         for check, question in CHECKS.items():
             found = [finding for finding in self.findings if finding.check == check]

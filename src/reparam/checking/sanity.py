@@ -58,7 +58,12 @@ def check_draws(subject: Subject, draws: Tensor) -> Iterator[Finding]:
         outside = torch.zeros(len(draws), dtype=torch.bool)
     if outside.any():
         example = draws[outside][0].tolist()
-        yield failed("draws", f"{int(outside.sum())} of {len(draws)} draws lie outside the support", came=str(example), where=where)
+        yield failed(
+            "draws",
+            f"{int(outside.sum())} of {len(draws)} draws lie outside the support",
+            came=str(example),
+            where=where,
+        )
     with quiet(validate=True):
         try:
             log_prob = subject.law(draws.dtype).log_prob(draws)
@@ -66,7 +71,9 @@ def check_draws(subject: Subject, draws: Tensor) -> Iterator[Finding]:
             yield skipped("draws", "the law has no log_prob")
             return
         except Exception as error:  # noqa: BLE001  as above
-            yield failed("draws", f"log_prob of own draws raises {type(error).__name__}: {first_line(error)}", where=where)
+            yield failed(
+                "draws", f"log_prob of own draws raises {type(error).__name__}: {first_line(error)}", where=where
+            )
             return
     unknown = ~log_prob.isfinite()
     if unknown.any():
@@ -78,7 +85,7 @@ def check_draws(subject: Subject, draws: Tensor) -> Iterator[Finding]:
 
 
 def check_gradient(subject: Subject, drawn: Tensor, copies: Copies) -> tuple[Tensor | None, list[Finding]]:
-    """Velocities of all draws along each direction (of a random sum of the elements, for vectors), and what they lack."""
+    """Velocities of all draws along each direction (of a random sum of the elements, for vectors), and defects."""
     dtype = drawn.dtype
     where = {"dtype": short(dtype)}
     weights = waves(max(1, drawn[0].numel()), 1, subject.seed)[0][0].to(dtype)
@@ -91,7 +98,11 @@ def check_gradient(subject: Subject, drawn: Tensor, copies: Copies) -> tuple[Ten
         message = f"the backward pass raises {type(error).__name__}: {first_line(error)}"
         return None, [failed("gradient", message, where=where)]
     findings = [
-        skipped("gradient", "the law does not broadcast over it, so the gradient of single draws is not to be had", parameter=name)
+        skipped(
+            "gradient",
+            "the law does not broadcast over it, so the gradient of single draws is not to be had",
+            parameter=name,
+        )
         for name in subject.fixed
     ]
     for index, way in enumerate(subject.along):
@@ -102,9 +113,7 @@ def check_gradient(subject: Subject, drawn: Tensor, copies: Copies) -> tuple[Ten
             findings.append(failed("gradient", message, parameter=way.label, came=came, where=where))
         elif not moves[:, index].any() and (expected := _should_move(subject, drawn.detach(), index)):
             message = "the gradient is zero for all draws, and should not be"
-            findings.append(
-                failed("gradient", message, parameter=way.label, expected=expected, came=0.0, where=where)
-            )
+            findings.append(failed("gradient", message, parameter=way.label, expected=expected, came=0.0, where=where))
         else:
             findings.append(passed("gradient", parameter=way.label, where=where))
     return moves, findings
@@ -168,12 +177,17 @@ def check_score(subject: Subject, draws: Tensor) -> Iterator[Finding]:
         errors = (quotient - score[:, index]).abs()
         allowed = 1e-2 * max(size, float(quotient.square().mean().sqrt())) + 1e-6
         worst = int(errors.argmax())
-        details = {"parameter": way.label, "tolerance": allowed}
         if float(errors.median()) <= allowed:
-            yield passed("density gradient", **details)
-        else:
-            details |= {"expected": float(quotient[worst]), "came": float(score[worst, index])}
-            yield failed("density gradient", "the gradient of log_prob is not its derivative", **details)
+            yield passed("density gradient", parameter=way.label, tolerance=allowed)
+            continue
+        yield failed(
+            "density gradient",
+            "the gradient of log_prob is not its derivative",
+            parameter=way.label,
+            expected=float(quotient[worst]),
+            came=float(score[worst, index]),
+            tolerance=allowed,
+        )
 
 
 def check_elsewhere(subject: Subject) -> Iterator[Finding]:
@@ -232,7 +246,9 @@ def _suspicious_atom(place: Subject, draws: Tensor) -> list[Finding]:
 
 def _tour(subject: Subject) -> Iterator[Subject]:
     """One parameter at a time, then all positive ones together, then all of a kind equal."""
-    positive = {name for name, value in subject.parameters.items() if _is_positive(value, subject.constraints.get(name))}
+    positive = {
+        name for name, value in subject.parameters.items() if _is_positive(value, subject.constraints.get(name))
+    }
     for name, value in subject.parameters.items():
         for moved in _places(name, value, subject.constraints.get(name), name in positive):
             yield subject.at(**{name: moved})
@@ -282,4 +298,3 @@ def _alternating(value: Tensor, size: float) -> Tensor:
 def rounded(subject: Subject) -> Subject:
     """The law at the float32 values nearest to its parameters."""
     return subject.at(**{name: value.float().double() for name, value in subject.parameters.items()})
-

@@ -17,8 +17,8 @@ def mean_p_value(values: Tensor, expected: Tensor | float = 0.0, rounding: float
     """The mean over the first dimension is ``expected``: Bernstein's inequality, two-sided.
 
     ``2·exp(-z²/2 / (1 + M·z / (3·s·√n)))`` with z the error in standard errors, s the standard deviation and M the
-    largest deviation seen. Close to the normal tail (6.2 standard errors for 1e-8, instead of 5.7), but a mean carried by
-    a few large values needs more evidence. An error below ``rounding`` times the mean magnitude is none.
+    largest deviation seen. Close to the normal tail (6.2 standard errors for 1e-8, instead of 5.7), but a mean carried
+    by a few large values needs more evidence. An error below ``rounding`` times the mean magnitude is none.
 
     Example:
         >>> mean_p_value(torch.tensor([1.0, 2.0, 3.0]), 2.0)

@@ -18,10 +18,11 @@ from reparam.errors import ParameterError
 __all__ = ["Copies", "Density", "Subject", "Unavailable", "first_line", "quiet", "seeded"]
 
 MAX_DIRECTIONS = 20
+_COUNTS = 5, 7  # more than one, as a vector of the law may be of the same length
 _CHUNK = 2_000_000  # numbers of one parameter in one backward pass
 
 
-class Unavailable(Exception):  # noqa: N818  not an error: the reason why a check is skipped
+class Unavailable(Exception):
     """Something cannot be computed for this law; the text says why."""
 
 
@@ -34,7 +35,8 @@ def first_line(error: Exception) -> str:
 def seeded(seed: int, *stream: int | str) -> Iterator[None]:
     """Random numbers that follow from ``(seed, *stream)``; torch's global state is put back afterwards."""
     with torch.random.fork_rng(devices=[]):
-        noise.seed_global(seed, "check", *stream)
+        # torch.manual_seed would import the compiler first, which takes seconds.
+        torch.set_rng_state(noise.generator(seed, "check", *stream).get_state())
         yield
 
 
@@ -73,7 +75,6 @@ class Copies:
             for way in self.along
         ]
         return torch.stack(columns, -1) if columns else output.new_zeros(count, 0)
-
 
     def gradient(self, output: Tensor, way: Direction) -> Tensor:
         """The same along one direction; an error where the parameter has not been used at all."""
@@ -156,25 +157,31 @@ class Subject:
         for with_density in (True, False):
             for scalars in options:
                 widths = {name: value.dim() or scalars for name, value in self.parameters.items()}
-                if any(width is not None for width in widths.values()) and self._broadcasts(widths, with_density):
+                if any(width is not None for width in widths.values()) and all(
+                    self._broadcasts(widths, count, with_density) for count in _COUNTS
+                ):
                     return widths
         raise ParameterError(
             f"{self.name}: a law made from parameters with one more dimension in front, of size n, must have batch "
             "shape (n,); this one has not. Write the function so that its parameters broadcast"
         )
 
-    def _broadcasts(self, widths: Mapping[str, int | None], with_density: bool) -> bool:
+    def _broadcasts(self, widths: Mapping[str, int | None], count: int, with_density: bool) -> bool:
         try:
-            law = self.make({name: _copied(value, 3, widths[name]) for name, value in self.parameters.items()})
-            if law.batch_shape != (3,) or law.event_shape != self.sketch.event_shape:
+            law = self.make({name: _copied(value, count, widths[name]) for name, value in self.parameters.items()})
+            if law.batch_shape != (count,) or law.event_shape != self.sketch.event_shape:
                 return False
             if not with_density:
                 return True
             with seeded(self.seed, "shapes"), torch.no_grad():
                 drawn = law.rsample() if self.has_rsample else law.sample()
-            return drawn.shape == (3, *law.event_shape) and law.log_prob(drawn).shape == (3,)
+            return drawn.shape == (count, *law.event_shape) and law.log_prob(drawn).shape == (count,)
         except Exception:  # noqa: BLE001  whatever a law raises when it does not broadcast
             return False
+
+    def require_broadcasting(self) -> None:
+        """Raise ParameterError where no law with a copy of the parameters for each draw can be made."""
+        _ = self._widths
 
     @property
     def fixed(self) -> tuple[str, ...]:

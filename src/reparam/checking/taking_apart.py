@@ -76,8 +76,8 @@ def subjects_of_law(law: td.Distribution, seed: int) -> list[Subject]:
     for name, value in parts.parameters.items():
         if value.shape[:dims] != law.batch_shape:
             raise ParameterError(
-                f"{type(law).__name__}: cannot tell which part of {name}, of shape {tuple(value.shape)}, belongs to one "
-                f"law of the batch of shape {tuple(law.batch_shape)}. {_INSTEAD}"
+                f"{type(law).__name__}: cannot tell which part of {name}, of shape {tuple(value.shape)}, belongs to "
+                f"one law of the batch of shape {tuple(law.batch_shape)}. {_INSTEAD}"
             )
     return [
         Subject(
@@ -118,7 +118,9 @@ def _mixture(law: Any) -> _Parts:
     known |= {f"mixture.{name}": value for name, value in weights.constraints.items()}
 
     def make(given: Mapping[str, Tensor]) -> td.Distribution:
-        made: td.Distribution = kind(weights.make(_below("mixture.", given)), components.make(_below("component.", given)))
+        made: td.Distribution = kind(
+            weights.make(_below("mixture.", given)), components.make(_below("component.", given))
+        )
         return made
 
     return _Parts(make, {**outer, **inner}, known)
@@ -145,13 +147,14 @@ def _transformed(law: td.TransformedDistribution) -> _Parts:
                     scales[f"transform{index}.{name}"] = value.detach().double().expand(shape).clone()
 
     def make(given: Mapping[str, Tensor]) -> td.Distribution:
-        transforms = []
+        transforms: list[td.Transform] = []
         for index, transform in enumerate(law.transforms):
             own = _below(f"transform{index}.", given)
-            if own:
+            if isinstance(transform, td.AffineTransform) and own:
                 loc, scale = own.get("loc", transform.loc), own.get("scale", transform.scale)
-                transform = td.AffineTransform(loc, scale, event_dim=transform.event_dim)
-            transforms.append(transform)
+                transforms.append(td.AffineTransform(loc, scale, event_dim=transform.event_dim))
+            else:
+                transforms.append(transform)
         return td.TransformedDistribution(base.make({name: given[name] for name in base.parameters}), transforms)
 
     return _Parts(make, {**base.parameters, **scales}, base.constraints)
@@ -187,7 +190,7 @@ _MISSING = object()
 
 
 def _arguments(kind: type) -> Iterator[tuple[str, inspect.Parameter]]:
-    for name, argument in list(inspect.signature(kind.__init__).parameters.items())[1:]:
+    for name, argument in inspect.signature(kind).parameters.items():
         if name != "validate_args" and argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
             yield name, argument
 
@@ -213,8 +216,12 @@ def _stored_as_given(law: Any, name: str, depth: int = 3) -> Any:
 
 
 def _primary(law: Any, alternatives: dict[str, Tensor], depth: int = 3) -> dict[str, Tensor]:
-    """Only the alternative that torch's own laws (or a law inside) remember as the one they were given, if any."""
+    """The alternative that torch's laws (or a law inside) remember as theirs; else all, in the order they were stored.
+
+    What a law was given is stored before what it computes from that.
+    """
     held = vars(law)
+    alternatives = {name: alternatives[name] for name in sorted(alternatives, key=[*held, *alternatives].index)}
     for name, value in alternatives.items():
         if held.get("_param") is value:
             return {name: value}
@@ -231,7 +238,8 @@ def _first_that_makes(
 ) -> dict[str, Tensor]:
     """Of several parametrisations at most one goes into the constructor; lazily computed ones may be there too."""
     reasons = []
-    for chosen in (alternatives, *({name: value} for name, value in alternatives.items())):
+    singly = [{name: value} for name, value in alternatives.items()]
+    for chosen in [alternatives, *singly] if len(alternatives) != 1 else singly:
         try:
             kind(**parameters, **chosen, **options)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -250,7 +258,12 @@ def _expanded(value: Tensor, batch_shape: torch.Size, constraint: Constraint | N
 
 def _single(value: Any, batch_shape: torch.Size) -> Any:
     """An option held as a tensor of the batch's shape, such as a total count, where it is one number throughout."""
-    if isinstance(value, Tensor) and value.shape == batch_shape and value.numel() and bool((value == value.max()).all()):
+    if (
+        isinstance(value, Tensor)
+        and value.shape == batch_shape
+        and value.numel()
+        and bool((value == value.max()).all())
+    ):
         return value.flatten()[0].clone().double() if value.is_floating_point() else value.flatten()[0].clone()
     return value
 

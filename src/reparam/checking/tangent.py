@@ -26,7 +26,7 @@ class Direction:
 
 
 def directions(name: str, value: Tensor, constraint: Constraint | None = None) -> list[Direction]:
-    """One direction for each element that is free; what the elements are bound by is read off the constraint or the value.
+    """One direction for each free element; what binds the others is read off the constraint, or off the value.
 
     Example:
         >>> [way.label for way in directions("scale_tril", torch.eye(2), constraints.lower_cholesky)]

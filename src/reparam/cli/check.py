@@ -39,7 +39,7 @@ def check(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a law: its draws against its density, its gradients against the truth.
+    """Check whether a law's draws and gradients are right.
 
     Any torch distribution, or a function without arguments that makes one. Exit code 1 if something is wrong.
 
