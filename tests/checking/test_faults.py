@@ -14,7 +14,7 @@ FAULTS = [
     (law(faults.gradient_flipped), "velocity", "expectations", "score"),
     (law(faults.gradient_inaccurate), "velocity"),
     (law(faults.gradient_of_scale_zeroed), "gradient", "velocity", "expectations", "score"),
-    (law(faults.gradient_shifted_and_noisy), "velocity", "expectations", "score"),
+    (law(faults.gradient_shifted_and_noisy), "velocity", "expectations"),
     (law(faults.gradient_nan), "gradient"),
     (law(faults.upper_tail_clipped), "tails", "atoms", "independence"),
     (law(faults.lower_tail_clamped), "tails", "atoms", "independence", "velocity"),

@@ -53,12 +53,12 @@ def cosines(draws: Tensor, count: int, seed: int) -> Callable[[Tensor], Tensor]:
 
     ``z`` is the draw, standardised in each element. Every other ω looks at one element alone.
     """
-    flat = draws.flatten(1)
+    flat = draws.reshape(len(draws), -1)
     middle, width = flat.mean(0), flat.std(0).clamp(min=1e-300)
     frequencies, phases = waves(flat.shape[1], count, seed)
 
     def functions(y: Tensor) -> Tensor:
-        return torch.cos((y.flatten(1) - middle) / width @ frequencies.T + phases)
+        return torch.cos((y.reshape(len(y), -1) - middle) / width @ frequencies.T + phases)
 
     return functions
 

@@ -103,7 +103,7 @@ def check_expectations_of_vectors(subject: Subject, drawn: Tensor, copies: Copie
 def _moments(subject: Subject, drawn: Tensor, copies: Copies) -> Iterator[Finding]:
     """Random sums of the elements, and of their squares, where the law states its mean and variance."""
     one = subject.copies(1)
-    flat = drawn.flatten(1)
+    flat = drawn.reshape(len(drawn), -1)
     weights = waves(flat.shape[1], 4, subject.seed)[0] / flat.detach().std(0).clamp(min=1e-300)
     try:
         mean = one.law.mean.flatten()

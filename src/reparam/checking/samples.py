@@ -57,7 +57,7 @@ def levels(oracle: Oracle, draws: Tensor) -> tuple[Tensor, Tensor]:
 def _last_values(oracle: Oracle, draws: Tensor) -> tuple[Tensor, Tensor]:
     wide, limits, coordinate = draws.double(), torch.finfo(draws.dtype), oracle.coordinate
     t = coordinate.inverse(wide)
-    least, greatest = (t <= oracle.left[0]) | (wide <= limits.min), (t >= oracle.right[-1]) | (wide >= limits.max)
+    least, greatest = (t <= oracle.left[0]) | (wide <= 0.99 * limits.min), (t >= oracle.right[-1]) | (wide >= 0.99 * limits.max)
     if coordinate.kind in ("above", "between"):
         spacing = limits.smallest_normal if coordinate.lower == 0 else limits.eps * abs(coordinate.lower)
         least = least | (wide - coordinate.lower <= spacing)

@@ -50,7 +50,8 @@ def check_draws(subject: Subject, draws: Tensor) -> Iterator[Finding]:
     if bad.any():
         yield failed("draws", f"{int(bad.sum())} of {len(draws)} draws are nan or infinite", where=where)
         draws = draws[~bad]
-    law = subject.law(draws.dtype)
+    dtype = draws.dtype if draws.is_floating_point() else torch.float64
+    law = subject.law(dtype)
     try:
         outside = ~law.support.check(draws)  # type: ignore[union-attr]
     except (NotImplementedError, AttributeError):
@@ -66,7 +67,7 @@ def check_draws(subject: Subject, draws: Tensor) -> Iterator[Finding]:
         )
     with quiet(validate=True):
         try:
-            log_prob = subject.law(draws.dtype).log_prob(draws)
+            log_prob = subject.law(dtype).log_prob(draws)
         except NotImplementedError:
             yield skipped("draws", "the law has no log_prob")
             return
@@ -123,18 +124,44 @@ def _should_move(subject: Subject, draws: Tensor, index: int) -> float | str | N
     """A typical velocity that a draw should have, if that is more than the dtype of the draws rounds away."""
     try:
         score = subject.density(draws.double()).score[:, index]
-        sensitivity = float(score[score.isfinite()].square().mean().sqrt())
-        if not sensitivity > 1e-12:
+        if not float(score[score.isfinite()].square().mean()) > 1e-24:
             changes = difference_quotient(subject, draws.double(), index)
             return "not 0, as the density changes with it" if float(changes.abs().median()) > 1e-6 else None
         if draws.dim() > 1:
-            return "not 0, as the density depends on it"
+            return "not 0, as the density changes with it" if _follows(draws, score) else None
         moves = Oracle(subject, draws).velocity(draws).value[:, index]
     except Unavailable:
         return None
-    spacing = torch.finfo(draws.dtype).eps * draws.abs().double()
-    seen = (moves.abs() / sensitivity > spacing) & moves.isfinite()
+    sensitivity = score[score.isfinite()].square().mean().sqrt()
+    seen = moves.abs() / sensitivity > torch.finfo(draws.dtype).eps * draws.abs().double()
+    seen = seen & moves.isfinite() & ~_at_the_end(draws)
     return float(moves[seen].median()) if seen.double().mean() > 0.01 else None
+
+
+def _at_the_end(draws: Tensor) -> Tensor:
+    """Which numbers are about the last there are: such cannot move."""
+    limits = torch.finfo(draws.dtype)
+    return (draws.abs() > 0.99 * limits.max) | (draws.abs() < 1.01 * limits.smallest_normal)
+
+
+def _follows(draws: Tensor, score: Tensor) -> bool:
+    """Whether some element, or its square, has an expectation that visibly changes with the parameter.
+
+    Its derivative is the covariance with the score; an element that does not vary beyond its rounding does not count.
+    """
+    flat = draws.double().flatten(1)
+    known = score.isfinite() & flat.isfinite().all(1)
+    if float(_at_the_end(draws).flatten(1).any(1).double().mean()) > 0.01:
+        return False
+    flat, score = flat[known], score[known]
+    middle = flat - flat.mean(0)
+    varies = middle.std(0) > 100 * torch.finfo(draws.dtype).eps * flat.abs().amax(0)
+    features = torch.cat([middle, middle**2 - (middle**2).mean(0)], 1)[:, varies.repeat(2)]
+    together = torch.cat([features, score[:, None]], 1)
+    if not features.shape[1] or len(together) < 100:
+        return False
+    correlation = torch.corrcoef(together.T)[-1, :-1].nan_to_num()
+    return float(correlation.abs().max()) > 8 / math.sqrt(len(together))
 
 
 def difference_quotient(subject: Subject, draws: Tensor, index: int, step: float = 1e-3) -> Tensor:

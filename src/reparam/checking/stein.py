@@ -98,7 +98,9 @@ def _chart(subject: Subject, draws: Tensor) -> tuple[Tensor, Callable[[Tensor], 
     if support in (constraints.positive_definite, constraints.positive_semidefinite):
         return _triangles(law, draws)
     if support is constraints.simplex:
-        return _log_ratios(law, draws)
+        return _log_ratios(draws.log(), lambda logs: law.log_prob(logs.exp()) + logs.flatten(1).sum(1))
+    if _are_logarithms(draws):
+        return _log_ratios(draws, law.log_prob)
     try:
         transform = td.biject_to(support)
         z = transform.inv(draws)
@@ -117,14 +119,18 @@ def _chart(subject: Subject, draws: Tensor) -> tuple[Tensor, Callable[[Tensor], 
     return z, log_density
 
 
-def _log_ratios(law: td.Distribution, draws: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+def _are_logarithms(draws: Tensor) -> bool:
+    """Whether all draws are logarithms of probabilities, so that there is one dimension less than elements."""
+    return bool((draws <= 0).all()) and bool((draws.logsumexp(-1).abs() < 1e-6).all())
+
+
+def _log_ratios(logs: Tensor, log_prob: Callable[[Tensor], Tensor]) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """Probabilities by their logarithms less the last one, which keeps the digits of small ones."""
 
     def log_density(z: Tensor) -> Tensor:
-        logs = torch.log_softmax(torch.cat([z, torch.zeros_like(z[..., :1])], -1), -1)
-        return law.log_prob(logs.exp()) + logs.flatten(1).sum(1)
+        return log_prob(torch.log_softmax(torch.cat([z, torch.zeros_like(z[..., :1])], -1), -1))
 
-    return draws[..., :-1].log() - draws[..., -1:].log(), log_density
+    return logs[..., :-1] - logs[..., -1:], log_density
 
 
 def _triangles(law: td.Distribution, draws: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:

@@ -75,16 +75,16 @@ def _on_average(label: str, oracle: Oracle, draws: Tensor, errors: Tensor) -> Fi
     """The law's randomness is not in the draw alone: compare averages over draws near the same place."""
     levels = oracle.cdf(draws)[0]
     cells = (levels * _BINS).long().clamp(0, _BINS - 1)
-    p_values = [
-        float(mean_p_value(errors[cells == cell])) if int((cells == cell).sum()) > 100 else 1.0 for cell in range(_BINS)
-    ]
-    worst = min(range(_BINS), key=p_values.__getitem__)
+    places = {"0.00 to 1.00": errors}
+    places |= {f"{cell / _BINS:.2f} to {(cell + 1) / _BINS:.2f}": errors[cells == cell] for cell in range(_BINS)}
+    p_values = {name: float(mean_p_value(part)) for name, part in places.items() if len(part) > 100}
+    worst = min(p_values, key=p_values.__getitem__, default="0.00 to 1.00")
     return measured(
         "velocity",
-        min(1.0, _BINS * p_values[worst]),
+        min(1.0, len(places) * p_values.get(worst, 1.0)),
         "uses randomness besides the draw; mean relative error where it is worst",
         parameter=label,
         expected=0.0,
-        came=float(errors[cells == worst].mean()) if bool((cells == worst).any()) else 0.0,
-        where={"quantiles": f"{worst / _BINS:.2f} to {(worst + 1) / _BINS:.2f}"},
+        came=float(places[worst].mean()),
+        where={"quantiles": worst},
     )
