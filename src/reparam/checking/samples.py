@@ -57,12 +57,15 @@ def levels(oracle: Oracle, draws: Tensor) -> tuple[Tensor, Tensor]:
 def _last_values(oracle: Oracle, draws: Tensor) -> tuple[Tensor, Tensor]:
     wide, limits, coordinate = draws.double(), torch.finfo(draws.dtype), oracle.coordinate
     t = coordinate.inverse(wide)
-    least, greatest = (t <= oracle.left[0]) | (wide <= 0.99 * limits.min), (t >= oracle.right[-1]) | (wide >= 0.99 * limits.max)
+    # Laws that clamp do so at about the last number of the dtype, give or take a rounding.
+    least = (t <= oracle.left[0]) | (wide <= 0.99 * limits.min)
+    greatest = (t >= oracle.right[-1]) | (wide >= 0.99 * limits.max)
+    tiny = 1.01 * limits.smallest_normal
     if coordinate.kind in ("above", "between"):
-        spacing = limits.smallest_normal if coordinate.lower == 0 else limits.eps * abs(coordinate.lower)
+        spacing = tiny if coordinate.lower == 0 else limits.eps * abs(coordinate.lower)
         least = least | (wide - coordinate.lower <= spacing)
     if coordinate.kind in ("below", "between"):
-        spacing = limits.smallest_normal if coordinate.upper == 0 else limits.eps * abs(coordinate.upper)
+        spacing = tiny if coordinate.upper == 0 else limits.eps * abs(coordinate.upper)
         greatest = greatest | (coordinate.upper - wide <= spacing)
     return least, greatest
 
