@@ -44,11 +44,11 @@ from reparam.distributions.positive import Exponential as Exponential
 from reparam.distributions.positive import HalfCauchy as HalfCauchy
 from reparam.distributions.positive import HalfNormal as HalfNormal
 from reparam.distributions.positive import LogNormal as LogNormal
-from reparam.distributions.stable import Stable as Stable
 from reparam.distributions.relaxed import ExpRelaxedCategorical as ExpRelaxedCategorical
 from reparam.distributions.relaxed import LogitRelaxedBernoulli as LogitRelaxedBernoulli
 from reparam.distributions.relaxed import RelaxedBernoulli as RelaxedBernoulli
 from reparam.distributions.relaxed import RelaxedOneHotCategorical as RelaxedOneHotCategorical
+from reparam.distributions.stable import Stable as Stable
 from reparam.distributions.straight_through import OneHotCategoricalStraightThrough as OneHotCategoricalStraightThrough
 from reparam.distributions.straight_through import RelaxedBernoulliStraightThrough as RelaxedBernoulliStraightThrough
 from reparam.distributions.straight_through import (
