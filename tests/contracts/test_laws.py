@@ -35,6 +35,7 @@ def default_validation():
 def test_every_public_law_has_a_row():
     public = {getattr(distributions, name) for name in distributions.__all__}
     laws = {entry for entry in public if issubclass(entry, Law) and not inspect.isabstract(entry)}
+    laws = {entry for entry in laws if entry.arg_constraints}  # nothing to vary in a law without parameters
     assert laws - {Unreparameterized} == {type(row.law()) for row in ROWS}
 
 
@@ -113,7 +114,7 @@ def test_moments_and_the_mean(row):
         known = law.variance.isfinite().all()
     except NotImplementedError:
         known = False
-    if known:
+    if known and not row.circular:
         check_mean(draws, law.mean)
         check_mean((draws - law.mean) ** 2, law.variance)
 
@@ -300,7 +301,8 @@ def test_density_cdf_quantile_and_moments_agree_with_scipy(row):
 @pytest.mark.parametrize("dtype", HALVES)
 def test_half_draws_are_float32_draws_rounded_once(row, dtype):
     law = row.law(dtype)
-    precise = row.make(**{name: value.float() for name, value in row.tensors(dtype).items()})
+    # A unit vector in a half type is not quite one in float32.
+    precise = row.make(**{name: value.float() for name, value in row.tensors(dtype).items()}, validate_args=False)
     drawn = law.rsample((1000,), generator=generator(0))
     assert torch.equal(drawn, precise.rsample((1000,), generator=generator(0)).to(dtype))
 

@@ -9,12 +9,17 @@ from reparam.distributions.base import Reparameterized as Reparameterized
 from reparam.distributions.base import Unreparameterized as Unreparameterized
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
+from reparam.distributions.hyperspherical_uniform import HypersphericalUniform as HypersphericalUniform
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
+from reparam.distributions.projected_normal import ProjectedNormal as ProjectedNormal
+from reparam.distributions.von_mises import VonMises as VonMises
+from reparam.distributions.von_mises_fisher import VonMisesFisher as VonMisesFisher
 
 __all__ = [
     "Bernoulli",
     "DiscretizedLogistic",
+    "HypersphericalUniform",
     "Implicit",
     "Independent",
     "InverseCdf",
@@ -22,6 +27,9 @@ __all__ = [
     "Logistic",
     "Normal",
     "Pathwise",
+    "ProjectedNormal",
     "Reparameterized",
     "Unreparameterized",
+    "VonMises",
+    "VonMisesFisher",
 ]

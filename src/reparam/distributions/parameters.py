@@ -9,7 +9,20 @@ from torch.distributions import constraints
 
 from reparam.errors import ParameterError
 
-__all__ = ["check_parameters", "event_dim", "refuse"]
+__all__ = ["check_parameters", "event_dim", "refuse", "unit_vector"]
+
+
+class _UnitVector(constraints.Constraint):
+    """Length 1, up to a few roundings of its dtype."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        wide = value.to(torch.promote_types(value.dtype, torch.float32))
+        return (torch.linalg.vector_norm(wide, dim=-1) - 1).abs() <= 8 * torch.finfo(value.dtype).eps
+
+
+unit_vector = _UnitVector()
 
 _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
     constraints.real: ("a finite number", "Use a parameter that is finite"),
@@ -27,6 +40,10 @@ _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
     constraints.simplex: (
         "a vector of probabilities that sum to 1",
         "Use torch.softmax on a network's output, or give logits= instead",
+    ),
+    unit_vector: (
+        "a vector of length 1",
+        "Use torch.nn.functional.normalize(..., dim=-1)",
     ),
     constraints.lower_cholesky: (
         "lower triangular with a positive diagonal",

@@ -12,13 +12,12 @@ its differences as products of sines, so nothing is lost at any concentration.
 """
 
 import math
-from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from reparam.special import bessel_ratio_complement, log_normalized_ive
+from reparam.special.quadrature import gauss_legendre
 
 __all__ = ["PolarAngle"]
 
@@ -45,9 +44,9 @@ class PolarAngle:
         self.concentration = concentration
         self.power = power
         self.complement = bessel_ratio_complement(power / 2, concentration)  # 1 - A
-        # In float64, because in many dimensions large terms cancel.
-        log_sphere = math.log(math.pi) / 2 + math.lgamma((power + 1) / 2) - math.lgamma(power / 2 + 1)
-        self.log_total = log_normalized_ive(power / 2, concentration.double()) + log_sphere
+        # Log of the integral of exp(κ (cos θ - 1)) sin^m θ, in float64: in many dimensions large terms cancel.
+        log_sines = math.log(math.pi) / 2 + math.lgamma((power + 1) / 2) - math.lgamma(power / 2 + 1)
+        self.log_total = log_normalized_ive(power / 2, concentration.double()) + log_sines
 
     def log_density(self, angle: Tensor) -> Tensor:
         """``log p(θ)`` in nats."""
@@ -95,7 +94,7 @@ class PolarAngle:
 
     def _integrals(self, angle: Tensor, below: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """M and S over (0, θ) where ``below``, over (θ, π) elsewhere."""
-        nodes, weights = (torch.tensor(values, dtype=angle.dtype, device=angle.device) for values in _legendre(count))
+        nodes, weights = gauss_legendre(count, like=angle)
         with torch.no_grad():
             width = self._width(angle, below)
         # Where all of the tail counts the end of the integral moves with θ.
@@ -158,9 +157,3 @@ def _parabola(slope: Tensor, curvature: Tensor, depth: float) -> Tensor:
     """The h > 0 with ``slope·h + curvature·h²/2 = depth``."""
     return 2 * depth / (slope + (slope**2 + 2 * depth * curvature).sqrt())
 
-
-@cache
-def _legendre(count: int) -> tuple[list[float], list[float]]:
-    """Nodes and weights on (0, 1)."""
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    return ((nodes + 1) / 2).tolist(), (weights / 2).tolist()

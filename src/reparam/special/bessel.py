@@ -132,6 +132,7 @@ def _debye(order: float, x: Tensor) -> _Values:
     )
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 @cache
 def _series(order: float) -> tuple[list[float], list[float], list[float]]:
     """Coefficients in p, lowest first, of three sums over k of polynomials over order^k.
