@@ -15,6 +15,7 @@ __all__ = [
     "ParameterError",
     "ReparamError",
     "RunError",
+    "SeparatedModesWarning",
     "UsageError",
     "suggestion",
 ]
@@ -67,6 +68,10 @@ class Interrupted(ReparamError):
         super().__init__(message)
         self.signal_number = signal_number
         self.exit_code = 128 + signal_number
+
+
+class SeparatedModesWarning(RuntimeWarning):
+    """A pathwise gradient in the weights of a mixture whose modes are too far apart for it."""
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

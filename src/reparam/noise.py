@@ -16,7 +16,7 @@ is float64 whatever the law's dtype: near 1 a float32 has no numbers closer than
 that no quantile can bring back.
 
 A few draws depend on a parameter and are made here too, as torch makes them natively (:func:`bernoulli`,
-:func:`standard_gamma`). They carry no gradient.
+:func:`binomial`, :func:`categorical`, :func:`poisson`, :func:`standard_gamma`). They carry no gradient.
 """
 
 import hashlib
@@ -38,8 +38,11 @@ __all__ = [
     "Sobol",
     "Source",
     "bernoulli",
+    "binomial",
+    "categorical",
     "generator",
     "permutation",
+    "poisson",
     "seed_global",
     "standard_gamma",
     "standard_normal",
@@ -127,7 +130,7 @@ def uniform(shape: Sequence[int], *, like: Tensor, generator: torch.Generator | 
     """
     device = _device(like, generator)
     drawn = torch.rand(tuple(shape), generator=generator, dtype=torch.float64, device=device)
-    return _open_interval(drawn + 2.0**-54, like)
+    return _open_interval(drawn.add_(2.0**-54), like)
 
 
 def bernoulli(probabilities: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -145,6 +148,79 @@ def bernoulli(probabilities: Tensor, *, generator: torch.Generator | None = None
     device = _device(probabilities, generator)
     chances = probabilities.detach().to(device=device, dtype=_dtype(probabilities))
     return torch.bernoulli(chances, generator=generator).to(probabilities)
+
+
+def binomial(total_count: Tensor, probabilities: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """Independent numbers of successes in ``total_count`` trials; no gradient.
+
+    Args:
+        total_count: whole numbers >= 0; any shape.
+        probabilities: in [0, 1]; shape and dtype of ``total_count``, and of the result.
+        generator: as for :func:`standard_normal`.
+
+    Raises:
+        ParameterError: ``generator`` is not a ``torch.Generator``.
+
+    Example:
+        >>> binomial(torch.tensor([3.0, 3.0]), torch.tensor([0.0, 1.0]))
+        tensor([0., 3.])
+    """
+    device = _device(total_count, generator)
+    count, chance = (part.detach().to(device=device, dtype=_dtype(part)) for part in (total_count, probabilities))
+    return torch.binomial(count, chance, generator=generator).to(total_count)
+
+
+def categorical(weights: Tensor, num_draws: int, *, generator: torch.Generator | None = None) -> Tensor:
+    """Independent classes ``0 .. K - 1`` with these probabilities, with replacement; no gradient.
+
+    Drawn by the sums of the weights in float64, so classes of small probability keep theirs.
+
+    Args:
+        weights: >= 0, not all 0, need not sum to 1; shape ``[*batch_shape, K]``.
+        num_draws: how many for each element of the batch.
+        generator: as for :func:`standard_normal`.
+
+    Returns:
+        int64, shape ``[num_draws, *batch_shape]``.
+
+    Raises:
+        ParameterError: ``generator`` is not a ``torch.Generator``.
+
+    Example:
+        >>> categorical(torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0]]), 3)
+        tensor([[1, 2],
+                [1, 2],
+                [1, 2]])
+    """
+    device, batch_shape = _device(weights, generator), weights.shape[:-1]
+    if num_draws == 0 or batch_shape.numel() == 0:
+        return torch.empty((num_draws, *batch_shape), dtype=torch.int64, device=weights.device)
+    rows = weights.detach().to(device=device, dtype=torch.float64).reshape(-1, weights.shape[-1])
+    drawn = torch.multinomial(rows, num_draws, replacement=True, generator=generator)
+    return drawn.T.reshape(num_draws, *batch_shape).to(weights.device)
+
+
+def poisson(rate: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """Independent Poisson counts of the shape and dtype of ``rate``; no gradient.
+
+    Above a rate of 2^62 the count is the rate itself: it would differ from it by less than a part in 1e8, and torch,
+    which counts in int64, gives a negative number there. A count too large for the dtype is its largest number.
+
+    Args:
+        rate: >= 0; any shape.
+        generator: as for :func:`standard_normal`.
+
+    Raises:
+        ParameterError: ``generator`` is not a ``torch.Generator``.
+
+    Example:
+        >>> poisson(torch.tensor([0.0, 1e30]))
+        tensor([0.0000e+00, 1.0000e+30])
+    """
+    device = _device(rate, generator)
+    wide = rate.detach().to(device=device, dtype=_dtype(rate))
+    counts = torch.poisson(wide.clamp(max=2.0**62), generator=generator)
+    return torch.where(wide < 2.0**62, counts, wide).clamp(max=torch.finfo(rate.dtype).max).to(rate)
 
 
 def standard_gamma(concentration: Tensor, *, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
@@ -338,4 +414,4 @@ def _require_generator(generator: torch.Generator) -> None:
 
 def _open_interval(positive: Tensor, like: Tensor) -> Tensor:
     """Bring to the device of ``like``, and below 1, where rounding may have led."""
-    return positive.to(like.device).clamp(max=1 - 2.0**-53)
+    return positive.to(like.device).clamp(max=1 - 2.0**-53)  # in place it has no batching rule, and vmap warns

@@ -8,7 +8,8 @@ have moved had θ been a little different, so the chain rule stops there.
 for well-behaved f the derivative may move inside: ``∂/∂θ E[f(y)] = E[f'(y) · ∂g(ε, θ)/∂θ]``. One draw of ε
 gives an unbiased estimate, and automatic differentiation computes it. Three ways to have a g:
 
-1. *Location and scale*: ``y = μ + σ·ε``. Then ∂y/∂μ = 1 and ∂y/∂σ = ε (:func:`location_scale`).
+1. *Location and scale*: ``y = μ + σ·ε``. Then ∂y/∂μ = 1 and ∂y/∂σ = ε (:func:`location_scale`). In several
+   dimensions the scale is a matrix, ``y = μ + L·ε``, ∂y_i/∂L_ij = ε_j (:func:`affine`).
 2. *Inverse CDF*: ``y = F⁻¹(u; θ)``, u uniform on (0, 1) (:func:`inverse_cdf`).
 3. *Implicitly*, where g cannot be written down: whatever g is, F(y; θ) = u stays fixed when θ moves.
    Differentiate that, ∂F/∂θ + p(y)·∂y/∂θ = 0, and solve: ``∂y/∂θ = -(∂F/∂θ) / p(y)``. A plain draw from any
@@ -28,7 +29,7 @@ from torch import Tensor
 
 from reparam.errors import ParameterError
 
-__all__ = ["attach", "implicit", "inverse_cdf", "location_scale"]
+__all__ = ["affine", "attach", "implicit", "inverse_cdf", "location_scale", "matvec"]
 
 
 def location_scale(noise: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
@@ -39,6 +40,43 @@ def location_scale(noise: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         tensor([2.5000, 4.0000])
     """
     return (loc + scale * noise).to(loc.dtype)
+
+
+def affine(noise: Tensor, loc: Tensor, matrix: Tensor) -> Tensor:
+    """``y = μ + L·ε``, vectors and a matrix: broadcast, computed in the widest dtype, returned in that of ``loc``.
+
+    Args:
+        noise: ε, shape ``[*sample_shape, *batch_shape, k]``.
+        loc: μ, shape ``[*batch_shape, d]``.
+        matrix: L, shape ``[*batch_shape, d, k]`` or, the same for the whole batch, ``[d, k]``.
+
+    Example:
+        >>> affine(torch.tensor([-1.0, 2.0]), torch.tensor([3.0, 0.0]), torch.tensor([[0.5, 0.0], [1.0, 2.0]]))
+        tensor([2.5000, 3.0000])
+    """
+    return (loc + matvec(matrix, noise)).to(loc.dtype)
+
+
+def matvec(matrix: Tensor, vectors: Tensor) -> Tensor:
+    """``A·x`` for vectors ``[*sample_shape, *batch_shape, k]`` and matrices ``[*batch_shape, d, k]``.
+
+    All vectors of one matrix go into one matrix product, which is many times faster than one product for each.
+
+    Example:
+        >>> matvec(torch.tensor([[1.0, 1.0], [0.0, 1.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[3., 2.],
+                [7., 4.]])
+    """
+    dtype = torch.promote_types(matrix.dtype, vectors.dtype)
+    matrix, vectors = matrix.to(dtype), vectors.to(dtype)
+    if matrix.dim() == 2:
+        return vectors @ matrix.mT
+    num_sample_dims = vectors.dim() - (matrix.dim() - 1)
+    if num_sample_dims <= 0:  # One vector each: the backward pass of a batched matrix product is the slower one.
+        return (matrix * vectors.unsqueeze(-2)).sum(-1)
+    columns = vectors.flatten(0, num_sample_dims - 1).movedim(0, -1)
+    products = matrix @ columns
+    return products.movedim(-1, 0).contiguous().reshape(vectors.shape[:num_sample_dims] + products.shape[:-1])
 
 
 def inverse_cdf(uniform: Tensor, icdf: Callable[[Tensor], Tensor]) -> Tensor:
@@ -60,7 +98,8 @@ def attach(sample: Tensor, velocity: Callable[..., tuple[Tensor, ...]], *paramet
         sample: draws y, any shape; its own gradient, if any, is dropped.
         velocity: a function (not a closure over parameters) of ``(y, *parameters)``, all of the shape of ``sample``,
             that returns one velocity for each parameter, built from differentiable operations.
-        parameters: what y moves with; each broadcasts to the shape of ``sample``.
+        parameters: what y moves with; each broadcasts to the shape of ``sample``. Dimensions in front of that shape
+            (the components of a mixture, say) are many parameters at once: they and their velocities arrive with them.
 
     Example:
         >>> rate = torch.tensor(2.0, requires_grad=True)  # an exponential law: v = -y / rate
@@ -70,7 +109,9 @@ def attach(sample: Tensor, velocity: Callable[..., tuple[Tensor, ...]], *paramet
         (-0.25, 0.25)
     """
     fixed = sample.detach()
-    expanded = (parameter.expand(fixed.shape) for parameter in parameters)
+    if torch.compiler.is_compiling() and not torch.is_grad_enabled():
+        return fixed  # a velocity inside a backward pass, where a compiler cannot trace a second custom function
+    expanded = (parameter.expand(parameter.shape[: -fixed.dim() or None] + fixed.shape) for parameter in parameters)
     # A compiler cannot trace a custom forward mode, and does not need it.
     moving = _Moving if torch.compiler.is_compiling() else _MovingForward
     return moving.apply(velocity, fixed, *expanded)  # type: ignore[no-untyped-call, no-any-return]
@@ -99,9 +140,9 @@ class _MovingForward(_Moving):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
-        speeds = ctx.velocity(*ctx.saved_tensors)
+        speeds, shape = ctx.velocity(*ctx.saved_tensors), ctx.saved_tensors[0].shape
         terms = [speed * tangent for speed, tangent in zip(speeds, tangents[2:], strict=True) if tangent is not None]
-        return torch.stack(terms).sum(0)
+        return torch.stack([term.sum_to_size(shape) for term in terms]).sum(0)
 
 
 def implicit(sample: Tensor, cdf: Callable[[Tensor], Tensor], density: Callable[[Tensor], Tensor]) -> Tensor:

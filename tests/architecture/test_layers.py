@@ -27,6 +27,7 @@ MAY_IMPORT = {
     **{part: set(_MATHEMATICS[:index]) for index, part in enumerate(_MATHEMATICS)},
     "runs": {"errors"},
     "vae": set(_MATHEMATICS),
+    "pyro": set(_MATHEMATICS),
     "data": {"errors"},
     "training": {"errors", "noise", "runs"},
     "evaluation": {*_MATHEMATICS, "vae", "runs"},

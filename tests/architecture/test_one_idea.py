@@ -19,7 +19,7 @@ FORBIDDEN_WORD = "pick" + "le"
 DRAWS = frozenset(
     [
         *("rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal"),
-        *("bernoulli", "multinomial", "poisson", "SobolEngine", "manual_seed", "manual_seed_all"),
+        *("bernoulli", "binomial", "multinomial", "poisson", "SobolEngine", "manual_seed", "manual_seed_all"),
         *(
             "normal_",
             "uniform_",
@@ -87,6 +87,7 @@ def test_nothing_executable_is_stored():
 
 ALLOWED = {
     "noise.py": {"torch.randn", "torch.rand", "torch.bernoulli", "torch.randperm", "torch.manual_seed"}
+    | {"torch.binomial", "torch.multinomial", "torch.poisson"}
     | {"made.manual_seed", "?.exponential_", "from torch.quasirandom import SobolEngine"},
     "data/splits.py": {"np.random"},
 }
@@ -114,6 +115,7 @@ def test_randomness_is_drawn_in_one_place():
         "torch.bernoulli(p)",
         "p.bernoulli()",
         "torch.multinomial(p, 3)",
+        "torch.binomial(n, p)",
         "order = torch.randperm(3)",
         "torch.manual_seed(0)",
         "rng = np.random.default_rng(0)",

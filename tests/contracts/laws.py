@@ -11,6 +11,7 @@ MODULES = [importlib.import_module(module.name) for module in pkgutil.iter_modul
 ROWS: tuple[Row, ...] = tuple(row for module in MODULES for row in module.ROWS)
 REPARAMETERIZED = tuple(row for row in ROWS if isinstance(row.law(), Reparameterized))
 WITH_NOISE = tuple(row for row in REPARAMETERIZED if row.has_noise)
+UNBIASED = tuple(row for row in WITH_NOISE if row.law().unbiased)
 PATHWISE = tuple(row for row in REPARAMETERIZED if isinstance(row.law(), Pathwise))
 UNIVARIATE = tuple(row for row in ROWS if row.reference)
 DISCRETE = tuple(row for row in ROWS if row.values)

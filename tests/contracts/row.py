@@ -1,7 +1,7 @@
 """One law under contract: what the tests need to know of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.distributions as td
@@ -21,6 +21,8 @@ class Row:
         values: all values in order (laws on a few values).
         circular: whether mean and variance are those of angles, which no sum of draws gives.
         instead: what the refusal of ``rsample`` must name (laws whose draws jump).
+        sweep: by parameter, the interval of a sweep where its constraint does not say it (log-uniform if positive).
+        sorted: brings swept parameters into an order that the law accepts (``low < high``).
     """
 
     name: str
@@ -30,6 +32,8 @@ class Row:
     values: tuple[float, ...] = ()
     circular: bool = False
     instead: str = ""
+    sweep: dict[str, tuple[float, float]] = field(default_factory=dict)
+    sorted: Callable[[dict], dict] | None = None
 
     def tensors(self, dtype=torch.float64, requires_grad=False):
         return {

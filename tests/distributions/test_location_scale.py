@@ -1,4 +1,4 @@
-"""Normal and Logistic: exact against torch where torch is exact, and right where it is not."""
+"""Normal, Logistic, Cauchy and Gumbel: exact against torch where torch is exact, and right where it is not."""
 
 import math
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.distributions as td
 
-from reparam.distributions import Logistic, Normal
+from reparam.distributions import Cauchy, Gumbel, Logistic, Normal
 from reparam.noise import generator
 
 
@@ -102,3 +102,76 @@ def test_standardized_values_in_mixed_precision():
     law = Normal(torch.zeros(2, dtype=torch.bfloat16), 1.0)
     assert law.log_prob(torch.zeros(2)).dtype == torch.float32
     assert law.log_prob(torch.zeros(2, dtype=torch.bfloat16)).dtype == torch.bfloat16
+
+
+ENDS = torch.tensor([2.0**-54, 1 - 2.0**-53], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("law", [Cauchy, Gumbel])
+def test_agrees_with_torch_where_torch_is_right(law):
+    theirs = getattr(td, law.__name__)
+    one, other = law(torch.tensor([0.5]), 2.0), theirs(torch.tensor([0.5]), 2.0)
+    for name in ("mean", "mode", "stddev", "variance"):
+        torch.testing.assert_close(getattr(one, name), getattr(other, name), equal_nan=True)
+    torch.testing.assert_close(one.entropy(), other.entropy())
+    value = torch.tensor([-3.0, 0.5, 2.0, 7.0])
+    torch.testing.assert_close(one.log_prob(value), other.log_prob(value))
+    torch.testing.assert_close(one.cdf(value), other.cdf(value))
+    torch.testing.assert_close(td.kl_divergence(one, law(1.0, 3.0)), td.kl_divergence(other, theirs(1.0, 3.0)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gumbel_tails_are_not_cut(dtype):
+    """torch's float32 draws end at 22 log 2 = 15.2."""
+    law = Gumbel(torch.zeros((), dtype=dtype), 1.0)
+    np.testing.assert_allclose(law.from_noise(ENDS), [-math.log(54 * math.log(2)), 53 * math.log(2)], rtol=1e-6)
+
+
+def test_gumbel_far_in_its_lower_tail_has_no_nan():
+    loc = torch.tensor(0.0, requires_grad=True)
+    scale = torch.tensor(1.0, requires_grad=True)
+    law = Gumbel(loc, scale)
+    assert law.cdf(torch.tensor(-4.0)).item() == pytest.approx(math.exp(-math.exp(4)), rel=1e-5)
+    far = law.cdf(torch.tensor([-1e4, -100.0, 1e4]))
+    assert far.tolist() == [0.0, 0.0, 1.0]
+    assert [gradient.item() for gradient in torch.autograd.grad(far.sum(), (loc, scale))] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_cauchy_quantiles_keep_their_digits(dtype):
+    levels = [1e-30, 2.0**-54, 0.1, 0.25, 0.3, 0.5 - 2.0**-20, 0.5, 0.6, 0.75, 0.9]
+    law = Cauchy(torch.zeros((), dtype=dtype), 1.0)
+    with mpmath.workdps(50):
+        expected = [float(-mpmath.cot(mpmath.pi * mpmath.mpf(level))) for level in levels]
+        highest = float(mpmath.cot(mpmath.pi * mpmath.mpf(2) ** -53))
+    seen = law.icdf(torch.tensor([*levels, 1 - 2.0**-53], dtype=torch.float64)).double()
+    rounded = 6 * torch.finfo(dtype).eps
+    np.testing.assert_allclose(seen, [*expected, highest], rtol=rounded, atol=1e-16)
+    assert law.icdf(torch.tensor(0.5)) == 0
+
+
+def test_cauchy_cdf_and_density_far_out_in_float32():
+    """torch's CDF is 0 and its density -inf."""
+    loc, scale = torch.tensor(0.0, requires_grad=True), torch.tensor(1.0, requires_grad=True)
+    law, far = Cauchy(loc, scale), torch.tensor(-1e30)
+    assert law.cdf(far).item() == pytest.approx(1e-30 / math.pi, rel=1e-5)
+    assert law.log_prob(far).item() == pytest.approx(-math.log(math.pi) - 60 * math.log(10), rel=1e-6)
+    for output in (law.cdf(far), law.log_prob(far)):
+        assert all(gradient.isfinite() for gradient in torch.autograd.grad(output, (loc, scale)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_cauchy_draws_end_at_the_largest_number(dtype):
+    scale = torch.tensor(0.4 * torch.finfo(dtype).max, dtype=dtype, requires_grad=True)
+    drawn = Cauchy(torch.zeros((), dtype=dtype), scale).from_noise(ENDS)
+    assert drawn.tolist() == [-torch.finfo(dtype).max, torch.finfo(dtype).max]
+    assert torch.autograd.grad(drawn.float().sum(), scale)[0] == 0
+
+
+@pytest.mark.parametrize("law", [Cauchy, Gumbel, Logistic])
+def test_the_gradient_at_the_median_of_the_noise(law):
+    """Both tails have the same length there: dy/du is 1/p all the same."""
+    noise = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    made = law(torch.zeros((), dtype=torch.float64), 1.0)
+    (slope,) = torch.autograd.grad(made.from_noise(noise), noise)
+    assert slope.item() == pytest.approx((-made.log_prob(made.icdf(noise.detach()))).exp().item())

@@ -37,6 +37,7 @@ class Law(td.Distribution, ABC):
     """
 
     _given: tuple[str, ...]  # the names of the parameters the law was made with
+    _shared: ClassVar[tuple[str, ...]] = ()  # what was computed from them once, and holds for any batch shape
 
     @abstractmethod
     def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
@@ -55,8 +56,11 @@ class Law(td.Distribution, ABC):
         """The same law with its parameters expanded to ``batch_shape``; no memory is allocated, nothing is checked."""
         shape, old = torch.Size(batch_shape), len(self.batch_shape)
         expanded = {name: value.expand(shape + value.shape[old:]) for name, value in self._parameters().items()}
-        new = cast(Any, type(self))(**expanded, **self._options(), validate_args=False)
+        make: Any = type(self)
+        new = make(**expanded, **self._options(), validate_args=False)
         new._validate_args = self._validate_args
+        for name in self._shared:
+            setattr(new, name, getattr(self, name))
         if _instance is None:
             return cast(Self, new)
         _instance.__dict__.update(new.__dict__)
@@ -120,8 +124,9 @@ class Law(td.Distribution, ABC):
 
     def _validate_sample(self, value: Tensor) -> None:
         # A compiled graph cannot branch on values; torch's own laws escape this only because the first
-        # compilation of a process switches the default validation off.
-        if not torch.compiler.is_compiling():
+        # compilation of a process switches the default validation off. Nor can some of torch's constraints look at an
+        # empty tensor.
+        if not torch.compiler.is_compiling() and value.numel() > 0:
             super()._validate_sample(value)
 
 
@@ -129,6 +134,9 @@ class Reparameterized(Law):
     """A law with a differentiable draw; :class:`Pathwise` and :class:`Implicit` are the two kinds."""
 
     has_rsample = True
+    unbiased: ClassVar[bool] = (
+        True  # whether the gradient of a draw is that of the law, as straight-through ones are not
+    )
 
     @property
     def noise_shape(self) -> torch.Size:
@@ -325,6 +333,12 @@ class Independent(td.Independent[td.Distribution]):
             return self.base_dist.rsample(_to_size(sample_shape))
         base = self._base("generator= or noise=", Law, Independent)
         return base.rsample(sample_shape, generator=generator, noise=noise)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The sum of the base law's over the last dimensions (torch's fails where there are no values)."""
+        log_prob: Tensor = self.base_dist.log_prob(value)
+        summed = range(-self.reinterpreted_batch_ndims, 0)
+        return log_prob.sum(tuple(summed)) if summed else log_prob
 
     def noise(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """See :meth:`Reparameterized.noise`; ParameterError where the base law has no noise apart from its draws."""

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import torch
 import torch.distributions as td
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from reparam import noise
 from reparam.distributions.base import Unreparameterized, _to_size
-from reparam.errors import ParameterError
+from reparam.distributions.odds import log_likelihood, probs_or_logits
 
 __all__ = ["Bernoulli"]
 
@@ -37,7 +36,7 @@ class Bernoulli(Unreparameterized, td.Bernoulli):
     """
 
     _instead = (
-        "the score function estimator, a relaxed law (torch.distributions.RelaxedBernoulli), or enumeration: "
+        "the score function estimator, a relaxed law (reparam.distributions.RelaxedBernoulli), or enumeration: "
         "the exact sum over both values, weighted with probs"
     )
 
@@ -47,9 +46,7 @@ class Bernoulli(Unreparameterized, td.Bernoulli):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = {name: value for name, value in (("probs", probs), ("logits", logits)) if value is not None}
-        if len(given) != 1:
-            raise ParameterError(f"Bernoulli: give probs= or logits=; got {'both' if given else 'neither'}")
+        given = probs_or_logits(self, probs, logits)
         validating, checked = self._checked(validate_args, **given)
         super().__init__(**dict(zip(given, checked, strict=True)), validate_args=False)
         self._validate_args = validating
@@ -72,16 +69,5 @@ class Bernoulli(Unreparameterized, td.Bernoulli):
         if self._validate_args:
             self._validate_sample(value)
         dtype = torch.promote_types(value.dtype, self._param.dtype)
-        wide = torch.promote_types(dtype, torch.float32)
-        value, parameter = value.to(wide), self._param.to(wide)
-        if self._has_probs:
-            # A term with weight 0 must not contribute, nor its infinite derivative: it gets a harmless
-            # argument.
-            one = value * torch.log(torch.where(value == 0, 1.0, parameter))
-            zero = (1 - value) * torch.log1p(-torch.where(value == 1, 0.0, parameter))
-            return (one + zero).to(dtype)
-        return (value * logsigmoid(parameter) + (1 - value) * logsigmoid(-parameter)).to(dtype)
-
-    @property
-    def _has_probs(self) -> bool:
-        return self._given == ("probs",)
+        ones = value.to(torch.promote_types(dtype, torch.float32))
+        return log_likelihood(self, ones, 1 - ones).to(dtype)

@@ -1,28 +1,73 @@
 """Are these parameters ones a law can have? Asked once, when the law is made."""
 
+import math
+from collections.abc import Callable
 from numbers import Real
+from typing import TypeVar
 
 import torch
 import torch.distributions as td
 from torch import Tensor
 from torch.distributions import constraints
 
+from reparam.distributions.precision import widen
 from reparam.errors import ParameterError
 
-__all__ = ["check_parameters", "event_dim", "refuse", "unit_vector"]
+__all__ = [
+    "above_zero",
+    "below_one",
+    "check_parameters",
+    "event_dim",
+    "exactly_one",
+    "open_unit_interval",
+    "positive_weights",
+    "refuse",
+    "same_size",
+    "unit_vector",
+    "weights",
+]
+
+T = TypeVar("T")
 
 
-class _UnitVector(constraints.Constraint):
-    """Length 1, up to a few roundings of its dtype."""
+class _Probability(constraints.Constraint):
+    """A probability that may not be 0, or may not be 1."""
+
+    def __init__(self, zero: bool, one: bool) -> None:
+        self.zero, self.one = zero, one
+
+    def check(self, value: Tensor) -> Tensor:
+        """Elementwise: is it one?"""
+        from_below = value >= 0 if self.zero else value > 0
+        return from_below & (value <= 1 if self.one else value < 1)
+
+
+class _Weights(constraints.Constraint):
+    """A vector of weights >= 0, not all 0: what is a probability once it is divided by its sum."""
 
     event_dim = 1
 
     def check(self, value: Tensor) -> Tensor:
-        wide = value.to(torch.promote_types(value.dtype, torch.float32))
-        return (torch.linalg.vector_norm(wide, dim=-1) - 1).abs() <= 8 * torch.finfo(value.dtype).eps
+        """For each vector: is it one?"""
+        return (value >= 0).all(-1) & (value > 0).any(-1)
 
 
+class _UnitVector(constraints.Constraint):
+    """A vector of length 1, up to a few roundings in its dtype."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        """For each vector: is it one?"""
+        return (torch.linalg.vector_norm(widen(value), dim=-1) - 1).abs() <= 8 * torch.finfo(value.dtype).eps
+
+
+above_zero, below_one = _Probability(zero=False, one=True), _Probability(zero=True, one=False)
+open_unit_interval = _Probability(zero=False, one=False)
+weights = _Weights()
 unit_vector = _UnitVector()
+positive_weights = constraints.independent(constraints.positive, 1)
+_GIVE_LOGITS = "Use torch.sigmoid on a network's output, or give logits= instead"
 
 _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
     constraints.real: ("a finite number", "Use a parameter that is finite"),
@@ -32,7 +77,18 @@ _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
     ),
     constraints.unit_interval: (
         "a probability between 0 and 1",
-        "Use torch.sigmoid on a network's output, or give logits= instead",
+        _GIVE_LOGITS,
+    ),
+    above_zero: ("a probability greater than 0", _GIVE_LOGITS),
+    below_one: ("a probability less than 1", _GIVE_LOGITS),
+    open_unit_interval: ("a probability strictly between 0 and 1", _GIVE_LOGITS),
+    weights: (
+        "a vector of weights >= 0 that are not all 0",
+        "Use torch.softmax on a network's output, or give logits= instead",
+    ),
+    positive_weights: (
+        "a vector of positive weights",
+        "Use torch.softmax on a network's output, or give logits= instead",
     ),
     constraints.nonnegative: ("zero or more, and finite", "Use softplus or exp on a network's output"),
     constraints.nonnegative_integer: ("a whole number >= 0", "Use a count"),
@@ -92,9 +148,13 @@ def check_parameters(law: td.Distribution, validating: bool, **parameters: Tenso
                 f"{name}: {parameter} needs at least {dims[parameter]} dimension(s), one for each of one draw; "
                 f"got shape {tuple(value.shape)}"
             )
+        if law.arg_constraints[parameter] in _MATRICES and value.shape[-1] != value.shape[-2]:
+            raise ParameterError(
+                f"{name}: {parameter} must be square in its last two dimensions; got shape {tuple(value.shape)}"
+            )
     if validating and not torch.compiler.is_compiling():
         for parameter, value in tensors.items():
-            _check_values(law, parameter, value, law.arg_constraints[parameter])
+            _check_values(law, parameter, value.detach(), law.arg_constraints[parameter])
     shapes = {parameter: value.shape[: value.dim() - dims[parameter]] for parameter, value in tensors.items()}
     if len(set(shapes.values())) == 1:
         return tuple(tensors.values())
@@ -111,16 +171,56 @@ def check_parameters(law: td.Distribution, validating: bool, **parameters: Tenso
     )
 
 
-def refuse(law: td.Distribution, name: str, value: Tensor, good: Tensor, expected: str, remedy: str) -> None:
+def exactly_one(law: td.Distribution, **candidates: T | None) -> tuple[str, T]:
+    """Name and value of the one parameter that is given, of several that say the same.
+
+    Raises:
+        ParameterError: none is given, or more than one.
+
+    Example:
+        >>> exactly_one(td.Bernoulli(0.5), probs=0.5, logits=None)
+        ('probs', 0.5)
+    """
+    given = {name: value for name, value in candidates.items() if value is not None}
+    if len(given) != 1:
+        names = ", ".join(f"{name}=" for name in candidates)
+        got = " and ".join(given) if given else "none"
+        raise ParameterError(f"{type(law).__name__}: give one of {names}; got {got}")
+    return next(iter(given.items()))
+
+
+def same_size(law: td.Distribution, **dims: int) -> None:
+    """Refuse parameters that differ in size along the dimension named for each, such as ``loc=-1, scale_tril=-1``.
+
+    Raises:
+        ParameterError: names the parameters and their shapes.
+    """
+    shapes = {name: tuple(getattr(law, name).shape) for name in dims}
+    if len({shapes[name][dim] for name, dim in dims.items()}) > 1:
+        listing = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        sizes = " and ".join(f"dimension {dim} of {name}" for name, dim in dims.items())
+        raise ParameterError(f"{type(law).__name__}: {sizes} must have one size; got shapes {listing}")
+
+
+def refuse(
+    law: td.Distribution,
+    name: str,
+    value: Tensor,
+    good: Tensor,
+    expected: str,
+    remedy: str,
+    show: Callable[[Tensor], str] | None = None,
+) -> None:
     """Raise if ``good`` is not all true, naming the first bad place: for what concerns several parameters at once.
 
     Args:
         law: the law being made.
         name: the parameter to blame.
-        value: its values, of the shape of ``good`` (plus event dimensions).
-        good: which are acceptable.
+        value: its values.
+        good: which are acceptable, of the shape of ``value`` or without its event dimensions.
         expected: the end of "must be ...".
         remedy: what to do, a sentence without full stop.
+        show: says what is wrong with the values of one place; None shows the numbers.
 
     Raises:
         ParameterError: some value is not good. Nothing is looked at inside ``torch.compile`` or on ``meta``.
@@ -130,26 +230,69 @@ def refuse(law: td.Distribution, name: str, value: Tensor, good: Tensor, expecte
     law_name = type(law).__name__
     if torch._C._functorch.is_batchedtensor(good):
         raise ParameterError(f"{law_name}: {name} must be {expected}, and somewhere in this vmap it is not. {remedy}")
-    bad = (~good).nonzero()
+    batch_dims = value.dim() - event_dim(law, name)
+    per_draw = good.flatten(batch_dims).all(-1) if good.dim() > batch_dims else good
+    bad = (~per_draw).nonzero()
     index = tuple(bad[0].tolist())
-    where = f" at index {index} ({len(bad)} of {good.numel()} values are wrong)" if index else ""
+    where = f" at index {index} ({len(bad)} of {math.prod(value.shape[:batch_dims])} values are wrong)" if index else ""
     first = value[index].detach()
+    if good.dim() > batch_dims:
+        first = first[~good[index]][0]
     if not first.isfinite().all():
         remedy = "Look for where it stops being finite: a training step that diverged, log(0), 0/0"
-    raise ParameterError(f"{law_name}: {name} must be {expected}; got {_show(first)}{where}. {remedy}")
+        show = None
+    raise ParameterError(f"{law_name}: {name} must be {expected}; got {(show or _show)(first)}{where}. {remedy}")
 
 
 def _show(value: Tensor) -> str:
-    """A number as it is; a vector by its first elements; of a matrix what makes it unfit."""
+    """A number as it is, of several the first few, or the first that is not finite."""
     if value.dim() == 0:
         return f"{value.item():g}"
     if not value.isfinite().all():
         return f"{value[~value.isfinite()][0].item():g}"
-    if value.dim() == 2 and value.shape[0] == value.shape[1]:
-        if not torch.allclose(value, value.mT, rtol=1e-4, atol=1e-6):
-            return "a matrix that is not symmetric"
-        return f"a matrix whose smallest eigenvalue is {torch.linalg.eigvalsh(value.double())[0].item():.3g}"
     return f"{[float(f'{element:g}') for element in value.flatten()[:4].tolist()]}"
+
+
+def _is_lower_cholesky(value: Tensor) -> Tensor:
+    # One pass: what is above the diagonal is weighted 1, all else 0, and 0 times infinity or NaN is NaN.
+    above = torch.ones(value.shape[-2:], dtype=value.dtype, device=value.device).triu(1)
+    stray = (value.abs() * above).flatten(-2).sum(-1)
+    return (stray == 0) & (value.diagonal(dim1=-2, dim2=-1).amin(-1) > 0)
+
+
+def _show_lower_cholesky(value: Tensor) -> str:
+    above = value.triu(1)
+    if (above != 0).any():
+        return f"a matrix with {above[above != 0][0].item():g} above its diagonal"
+    return f"a matrix with {value.diagonal().min().item():g} on its diagonal"
+
+
+def _is_symmetric(value: Tensor) -> Tensor:
+    # Measured against √(a_ii·a_jj), which no entry of a covariance exceeds: units do not matter.
+    root = value.diagonal(dim1=-2, dim2=-1).abs().sqrt()
+    tolerance = max(1e-5, 10 * torch.finfo(value.dtype).eps)
+    close = (value - value.mT).abs() <= tolerance * root.unsqueeze(-1) * root.unsqueeze(-2)
+    return close.flatten(-2).all(-1)
+
+
+def _is_positive_definite(value: Tensor) -> Tensor:
+    symmetric = _is_symmetric(value)
+    identity = torch.eye(value.shape[-1], dtype=value.dtype, device=value.device)
+    failed: Tensor = torch.linalg.cholesky_ex(widen(torch.where(symmetric[..., None, None], value, identity))).info
+    return symmetric & (failed == 0)
+
+
+def _show_positive_definite(value: Tensor) -> str:
+    if not _is_symmetric(value):
+        return "a matrix that is not symmetric"
+    return f"a matrix whose smallest eigenvalue is {torch.linalg.eigvalsh(value.double())[0].item():.3g}"
+
+
+# How a matrix is checked, and what is said of one that fails.
+_MATRICES: dict[constraints.Constraint, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], str]]] = {
+    constraints.lower_cholesky: (_is_lower_cholesky, _show_lower_cholesky),
+    constraints.positive_definite: (_is_positive_definite, _show_positive_definite),
+}
 
 
 def _to_tensors(law: str, parameters: dict[str, Tensor | float]) -> dict[str, Tensor]:
@@ -180,9 +323,37 @@ def _to_tensors(law: str, parameters: dict[str, Tensor | float]) -> dict[str, Te
 
 
 def _check_values(law: td.Distribution, name: str, value: Tensor, constraint: constraints.Constraint) -> None:
-    if value.device.type == "meta":
+    # Some of torch's constraints cannot look at an empty tensor.
+    if value.device.type == "meta" or value.numel() == 0:
         return
-    finite = torch.isfinite(value)
-    good = finite.flatten(value.dim() - constraint.event_dim).all(-1) if constraint.event_dim else finite
-    good = good & constraint.check(torch.where(finite, value, 0.0))
-    refuse(law, name, value, good, *_EXPECTED.get(constraint, (f"in {constraint}", "See the law's docstring")))
+    if _ends_are_good(value, _unwrapped(constraint)):
+        return
+    show = None
+    if constraint in _MATRICES:
+        check, show = _MATRICES[constraint]
+        good = check(value)
+    else:
+        finite = torch.isfinite(value)
+        # Unwrapped, because torch's check of independent values fails on an empty batch.
+        good = _unwrapped(constraint).check(torch.where(finite, value, 0.0))
+        good = good & (finite if good.dim() == value.dim() else finite.flatten(good.dim()).all(-1))
+    expected, remedy = _EXPECTED.get(constraint) or _EXPECTED.get(
+        _unwrapped(constraint), (f"in {constraint}", "See the law's docstring")
+    )
+    refuse(law, name, value, good, expected, remedy, show)
+
+
+def _unwrapped(constraint: constraints.Constraint) -> constraints.Constraint:
+    """The constraint on a single value, where ``constraint`` asks the same of several."""
+    while isinstance(constraint, constraints.independent):
+        constraint = constraint.base_constraint
+    return constraint
+
+
+def _ends_are_good(value: Tensor, constraint: constraints.Constraint) -> bool:
+    """Whether smallest and largest value are good, and so all are: one pass over the values instead of five."""
+    convex = constraint in (constraints.real, constraints.positive, constraints.unit_interval, constraints.nonnegative)
+    if not convex or value.numel() == 0 or torch._C._functorch.is_batchedtensor(value):
+        return False
+    ends = torch.stack(torch.aminmax(value.detach()))
+    return bool(torch._is_all_true(torch.isfinite(ends) & constraint.check(ends)))

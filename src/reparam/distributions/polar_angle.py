@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from reparam.special import bessel_ratio_complement, log_normalized_ive
+from reparam.special.opaque import opaque
 from reparam.special.quadrature import gauss_legendre
 
 __all__ = ["PolarAngle"]
@@ -25,6 +26,8 @@ _END = {torch.float32: 3.1415925, torch.float64: math.pi}  # the last numbers be
 _DEPTH = {torch.float32: 18.0, torch.float64: 34.0}  # in nats below p(θ): there a tail is cut
 _NODES = {torch.float32: 14, torch.float64: 32}
 _QUANTILE_NODES = {torch.float32: (10, 10, 14), torch.float64: (10, 10, 32)}  # step by step
+
+_RULES = {count: gauss_legendre(count) for count in (10, 14, 32)}
 
 
 class PolarAngle:
@@ -66,12 +69,17 @@ class PolarAngle:
         moment = self._integrals(angle, below, _NODES[angle.dtype])[1]
         return torch.where(below, -moment, moment)
 
-    @torch.no_grad()
     def quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        """The angle with ``lower`` below it and ``upper = 1 - lower`` above, from the one on its side; no gradient.
+        """The angle with ``lower`` below it and ``upper = 1 - lower`` above, from the one on its side; no gradient."""
+        if torch.compiler.is_compiling():
+            return _opaque_quantile(lower, upper, self.concentration, self.power)
+        with torch.no_grad():
+            return self._solve(lower, upper)
 
-        Halley's method for the logarithm of the tail probability against the logarithm of the distance to the end of
-        that tail, in which it is concave and nearly straight; a fixed number of steps.
+    def _solve(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """Halley's method for the logarithm of the tail probability, a fixed number of steps.
+
+        Against the logarithm of the distance to the end of that tail it is concave and nearly straight.
         """
         dtype = lower.dtype
         middle = 2 * torch.asin((self.complement / 2).sqrt())
@@ -94,12 +102,12 @@ class PolarAngle:
 
     def _integrals(self, angle: Tensor, below: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """M and S over (0, θ) where ``below``, over (θ, π) elsewhere."""
-        nodes, weights = gauss_legendre(count, like=angle)
+        nodes, weights = _RULES[count].along_first(angle)
         with torch.no_grad():
             width = self._width(angle, below)
         # Where all of the tail counts the end of the integral moves with θ.
         length = torch.minimum(torch.where(below, angle, _END[angle.dtype] - angle), width)
-        half = torch.where(below, 0.5, -0.5) * length * nodes.reshape(-1, *(1 for _ in length.shape))
+        half = torch.where(below, 0.5, -0.5) * length * nodes
         sine, cosine = torch.sin(angle), torch.cos(angle)
         half_sine, half_cosine = torch.sin(half), torch.cos(half)
         # With t = θ - 2·half: cos t - cos θ, and below sin t/sin θ - 1.
@@ -110,8 +118,8 @@ class PolarAngle:
             log_ratio = log_ratio + self.power * torch.log1p(growth)
         ratio = torch.exp(log_ratio)
         score = self.complement - 2 * torch.sin(angle / 2) ** 2
-        mass = torch.tensordot(weights, ratio, 1) * length
-        return mass, score * mass + torch.tensordot(weights, closer * ratio, 1) * length
+        mass = (weights * ratio).sum(0) * length
+        return mass, score * mass + (weights * closer * ratio).sum(0) * length
 
     def _width(self, angle: Tensor, below: Tensor) -> Tensor:
         """How far from θ the density has fallen by the depth, from its slope and a lower bound of its curvature."""
@@ -151,6 +159,11 @@ class PolarAngle:
             torch.where(to_pole > 0.1, angle, from_pole).maximum(from_pole).minimum(middle),
             torch.where((to_antipole > 0.4) & (to_end > 0.3), angle, math.pi - to_end).maximum(middle),
         )
+
+
+@opaque
+def _opaque_quantile(lower: Tensor, upper: Tensor, concentration: Tensor, power: int) -> Tensor:
+    return PolarAngle(concentration, power)._solve(lower, upper)
 
 
 def _parabola(slope: Tensor, curvature: Tensor, depth: float) -> Tensor:

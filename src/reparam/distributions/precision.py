@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["narrow", "standardize", "tails", "widen"]
+__all__ = ["confine", "log_tails", "narrow", "open_sigmoid", "positive_range", "standardize", "tails", "widen"]
 
 
 def widen(tensor: Tensor) -> Tensor:
@@ -35,7 +35,8 @@ def standardize(value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         >>> standardize(torch.tensor([2.5, 4.0]), torch.tensor(3.0), torch.tensor(0.5))
         tensor([-1.,  2.])
     """
-    return (value - widen(loc)) / widen(scale)
+    # The value as well: a parameter without dimensions would not widen the result.
+    return (widen(value) - widen(loc)) / widen(scale)
 
 
 def tails(probability: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,3 +51,57 @@ def tails(probability: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
     """
     dtype = torch.promote_types(like.dtype, torch.float32)
     return probability.to(dtype), (1 - probability).to(dtype)
+
+
+def log_tails(lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+    """``(log u, log(1 - u))`` of the two :func:`tails`, both from the smaller one.
+
+    Example:
+        >>> log_tails(*tails(torch.tensor([1e-30, 0.75]), torch.zeros(())))
+        (tensor([-69.0776,  -0.2877]), tensor([-1.0000e-30, -1.3863e+00]))
+    """
+    left = lower < upper
+    smaller = torch.where(left, lower, upper)
+    log_smaller, log_larger = smaller.log(), torch.log1p(-smaller)
+    return torch.where(left, log_smaller, log_larger), torch.where(left, log_larger, log_smaller)
+
+
+def positive_range(like: Tensor) -> tuple[float, float]:
+    """The smallest and the largest positive number that a draw in the dtype of ``like`` may be.
+
+    Example:
+        >>> positive_range(torch.zeros(()))
+        (1.1754943508222875e-38, 3.4028234663852886e+38)
+    """
+    # Subnormal numbers have no finite reciprocal, so log has no finite derivative there. float16 has so few exponents
+    # that its subnormal numbers are in daily use.
+    info = torch.finfo(like.dtype)
+    return (2.0**-24 if like.dtype == torch.float16 else info.tiny), info.max
+
+
+def confine(quantile: Tensor, lower: Tensor, upper: Tensor, smallest: float, largest: float) -> Tensor:
+    """The quantile kept between two numbers, except at the probabilities 0 and 1: a draw is never there.
+
+    Example:
+        >>> u = torch.tensor([0.0, 0.5, 1.0])
+        >>> confine(torch.tensor([0.0, 1e-40, torch.inf]), u, 1 - u, 1e-38, 1e38)
+        tensor([0.0000e+00, 1.0000e-38,        inf])
+    """
+    return torch.where((lower > 0) & (upper > 0), quantile.clamp(smallest, largest), quantile)
+
+
+def open_sigmoid(logit: Tensor, like: Tensor) -> Tensor:
+    """The sigmoid, rounded to the dtype of ``like`` inside (0, 1), with derivative ``s(x)·s(-x)`` also where it rounds.
+
+    Example:
+        >>> x = torch.tensor([-200.0, 0.0, 40.0], requires_grad=True)
+        >>> y = open_sigmoid(x, x)
+        >>> bool(((y > 0) & (y < 1)).all()), torch.autograd.grad(y.sum(), x)[0]
+        (True, tensor([0.0000e+00, 2.5000e-01, 4.2484e-18]))
+    """
+    negative = logit < 0
+    smaller = torch.sigmoid(torch.where(negative, logit, -logit))
+    value = torch.where(negative, smaller, 1 - smaller)
+    fixed = value.detach()
+    inside = fixed.clamp(positive_range(like)[0], 1 - torch.finfo(like.dtype).eps / 2)
+    return (value + (inside - fixed)).to(like.dtype)

@@ -17,7 +17,7 @@ from reparam.special.quadrature import gauss_legendre
 __all__ = ["ProjectedNormal"]
 
 _DEPTH = 40.0  # in nats below the largest value: there an integral is cut
-_NODES = {torch.float32: 32, torch.float64: 48}
+_RULES = {torch.float32: gauss_legendre(32), torch.float64: gauss_legendre(48)}
 
 
 class ProjectedNormal(Pathwise):
@@ -56,10 +56,10 @@ class ProjectedNormal(Pathwise):
         loc, dim = widen(self.loc), self.event_shape[0]
         length = torch.linalg.vector_norm(loc, dim=-1, keepdim=True)
         width = (math.sqrt(2 * _DEPTH) / torch.hypot(length.detach(), length.new_tensor(dim**0.5))).clamp(max=1)
-        nodes, weights = gauss_legendre(_NODES[loc.dtype], like=loc)
+        nodes, weights = _RULES[loc.dtype].along_first(length)
         angle = nodes * width * (math.pi / 2)
         integrand = torch.exp(-0.5 * (length * torch.sin(angle)) ** 2) * torch.cos(angle) ** dim
-        integral = (weights * integrand).sum(-1, keepdim=True) * width * (math.pi / 2)
+        integral = (weights * integrand).sum(0) * width * (math.pi / 2)
         return (loc * math.sqrt(2 / math.pi) * integral).to(self.loc.dtype)
 
     @property
@@ -98,12 +98,10 @@ def _log_radial_integral(w: Tensor, power: int) -> Tensor:
         left = torch.minimum(peak, math.sqrt(2 * _DEPTH) / (1 + power / peak**2).sqrt())
         excess = _DEPTH / power
         right = (peak * (excess + math.sqrt(excess**2 + 2 * excess))).clamp(max=math.sqrt(2 * _DEPTH))
-        fixed = w.clone()
-    nodes, weights = gauss_legendre(_NODES[w.dtype], like=w)
-    offset = nodes * (left + right).unsqueeze(-1) - left.unsqueeze(-1)  # r - peak
-    moved, peak = (w - fixed).unsqueeze(-1), peak.unsqueeze(-1)  # 0, with the derivative of w
-    pull = power / peak - moved  # peak - w
+    nodes, weights = _RULES[w.dtype].along_first(w)
+    offset = nodes * (left + right) - left  # r - peak
+    pull = power / peak - (w - w.detach())  # peak - w, with its derivative
     exponent = power * torch.log1p(offset / peak) - offset * (offset / 2 + pull)
-    log_integral = (weights * exponent.exp()).sum(-1).log() + (left + right).log()
-    return log_integral + (power * peak.log() - pull**2 / 2).squeeze(-1)
+    log_integral = (weights * exponent.exp()).sum(0).log() + (left + right).log()
+    return log_integral + power * peak.log() - pull**2 / 2
 

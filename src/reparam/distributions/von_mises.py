@@ -73,7 +73,8 @@ class VonMises(InverseCdf, td.VonMises):
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         loc, concentration = self._wide()
-        angle = PolarAngle(concentration, 0).quantile((upper - lower).abs(), 2 * torch.minimum(lower, upper))
+        law = PolarAngle(concentration.detach(), 0)
+        angle = law.quantile((upper - lower).abs(), 2 * torch.minimum(lower, upper))
         deviation = attach(torch.where(lower < upper, -angle, angle), _deviation_velocities, concentration, lower)
         return _wrap(loc + deviation)
 

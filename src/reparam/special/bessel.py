@@ -10,13 +10,14 @@ Source: NIST Digital Library of Mathematical Functions, https://dlmf.nist.gov, 1
 
 import math
 from fractions import Fraction
-from functools import cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from reparam.reparameterize import attach
+from reparam.special.opaque import opaque
+from reparam.special.removable import polynomial
 
 __all__ = ["bessel_ratio", "bessel_ratio_complement", "log_ive", "log_normalized_iv", "log_normalized_ive"]
 
@@ -36,7 +37,7 @@ def bessel_ratio(order: float, x: Tensor) -> Tensor:
         >>> bessel_ratio(0.5, torch.tensor([1e-20, 1.0, 1e20]))
         tensor([3.3333e-21, 3.1304e-01, 1.0000e+00])
     """
-    return _lowered(order, x).ratio
+    return _value(x, order, "ratio")
 
 
 def bessel_ratio_complement(order: float, x: Tensor) -> Tensor:
@@ -48,7 +49,7 @@ def bessel_ratio_complement(order: float, x: Tensor) -> Tensor:
         >>> bessel_ratio_complement(0.5, torch.tensor([1e-20, 1.0, 1e20]))
         tensor([1.0000e+00, 6.8696e-01, 1.0000e-20])
     """
-    return _lowered(order, x).complement
+    return _value(x, order, "complement")
 
 
 def log_normalized_iv(order: float, x: Tensor) -> Tensor:
@@ -61,7 +62,7 @@ def log_normalized_iv(order: float, x: Tensor) -> Tensor:
         >>> log_normalized_iv(0.5, torch.tensor(1.0)), math.log(math.sinh(1))
         (tensor(0.1614), 0.16143936157119558)
     """
-    return attach(_lowered(order, x.detach()).log_iv, lambda _, x: (bessel_ratio(order, x),), x)
+    return attach(_value(x.detach(), order, "log_iv"), lambda _, x: (bessel_ratio(order, x),), x)
 
 
 def log_normalized_ive(order: float, x: Tensor) -> Tensor:
@@ -71,7 +72,7 @@ def log_normalized_ive(order: float, x: Tensor) -> Tensor:
         >>> log_normalized_ive(0.0, torch.tensor(1e20))  # -log(2πx) / 2
         tensor(-23.9448)
     """
-    return attach(_lowered(order, x.detach()).log_ive, lambda _, x: (-bessel_ratio_complement(order, x),), x)
+    return attach(_value(x.detach(), order, "log_ive"), lambda _, x: (-bessel_ratio_complement(order, x),), x)
 
 
 def log_ive(order: float, x: Tensor) -> Tensor:
@@ -89,6 +90,18 @@ class _Values(NamedTuple):
     complement: Tensor
     log_iv: Tensor
     log_ive: Tensor
+
+
+def _value(x: Tensor, order: float, name: str) -> Tensor:
+    if torch.compiler.is_compiling() and not (torch.is_grad_enabled() and x.requires_grad):
+        return _opaque_bessel(x, order, name)
+    value: Tensor = getattr(_lowered(order, x), name)
+    return value
+
+
+@opaque
+def _opaque_bessel(x: Tensor, order: float, name: str) -> Tensor:
+    return _value(x, order, name)
 
 
 def _lowered(order: float, x: Tensor) -> _Values:
@@ -117,13 +130,13 @@ def _debye(order: float, x: Tensor) -> _Values:
     z, s = torch.where(small, x, order) / order, order / torch.where(small, order, x)  # no square overflows
     root_z, root_s = (1 + z**2).sqrt(), (1 + s**2).sqrt()
     p = torch.where(small, 1 / root_z, s / root_s)
-    series = _horner(u, p)
-    slope = _horner(w, p) / series
+    series = polynomial(p, u)
+    slope = polynomial(p, w) / series
     ratio = z / (1 + root_z) - slope * z / (1 + z**2)
     complement = 2 * s / (1 + s + root_s) + slope * s / (1 + s**2)
     q = torch.where(small, z**2 / (1 + root_z), (root_s - s) / s)  # √(1+(x/order)²) - 1
     # ΣU(p) and ΣU(1) tend to each other as x goes to 0, so their difference has its factor 1 - p = q·p taken out.
-    rest = -order * torch.log1p(q / 2) - torch.log1p(q) / 2 + torch.log1p(q * p * _horner(drop, p))
+    rest = -order * torch.log1p(q / 2) - torch.log1p(q) / 2 + torch.log1p(q * p * polynomial(p, drop))
     return _Values(
         ratio=torch.where(small, ratio, 1 - complement),
         complement=torch.where(small, 1 - ratio, complement),
@@ -132,31 +145,34 @@ def _debye(order: float, x: Tensor) -> _Values:
     )
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-@cache
-def _series(order: float) -> tuple[list[float], list[float], list[float]]:
+@torch.compiler.assume_constant_result
+def _series(order: float) -> tuple[tuple[float, ...], ...]:
     """Coefficients in p, lowest first, of three sums over k of polynomials over order^k.
 
-    ``u``: ΣU_k(p). ``drop``: (ΣU(p) - ΣU(1)) / ((1 - p) ΣU(1)). ``w``: Σ(U_{k-1}/2 + p·U'_{k-1}), as
-    ``V_k = U_k - p(1 - p²)(U_{k-1}/2 + p·U'_{k-1})``.
+    ΣU_k(p); (ΣU(p) - ΣU(1)) / ((1 - p) ΣU(1)); and Σ(U_{k-1}/2 + p·U'_{k-1}), which is what V_k adds to U_k but for a
+    factor ``-p(1 - p²)``.
     """
-    polynomials = _debye_polynomials()
-    size = len(polynomials[-1])
+    if order not in _KNOWN_SERIES:
+        _KNOWN_SERIES[order] = _make_series(order)
+    return _KNOWN_SERIES[order]
+
+
+def _make_series(order: float) -> tuple[tuple[float, ...], ...]:
+    size = len(_DEBYE[-1])
     u, w = [0.0] * size, [0.0] * size
-    for k, polynomial in enumerate(polynomials):
-        for power, coefficient in enumerate(polynomial):
-            u[power] += float(coefficient) / order**k
-            if k + 1 < len(polynomials):
-                w[power] += float(coefficient) * (0.5 + power) / order ** (k + 1)
+    for k, coefficients in enumerate(_DEBYE):
+        for power, coefficient in enumerate(coefficients):
+            u[power] += coefficient / order**k
+            if k < _TERMS:
+                w[power] += coefficient * (0.5 + power) / order ** (k + 1)
     at_one = math.fsum(u)
-    # (u(p) - u(1)) / (p - 1) has the sums of the higher coefficients as its own.
+    # The coefficients of (u(p) - u(1)) / (p - 1) are sums of the higher ones of u.
     drop = [-math.fsum(u[power + 1 :]) / at_one for power in range(size - 1)]
-    return u, drop, w
+    return tuple(u), tuple(drop), tuple(w)
 
 
-@cache
-def _debye_polynomials() -> list[list[Fraction]]:
-    """U_0 .. U_TERMS: ``U_{k+1} = p²(1-p²)U_k'/2 + ∫(1-5t²)U_k dt/8``."""
+def _debye_polynomials() -> list[list[float]]:
+    """U_0 .. U_TERMS, lowest power first: ``U_{k+1} = p²(1-p²)U_k'/2 + ∫(1-5t²)U_k dt/8``."""
     polynomials = [[Fraction(1)]]
     for _ in range(_TERMS):
         new = [Fraction(0)] * (len(polynomials[-1]) + 3)
@@ -164,11 +180,8 @@ def _debye_polynomials() -> list[list[Fraction]]:
             new[power + 1] += coefficient * (Fraction(power, 2) + Fraction(1, 8 * (power + 1)))
             new[power + 3] -= coefficient * (Fraction(power, 2) + Fraction(5, 8 * (power + 3)))
         polynomials.append(new)
-    return polynomials
+    return [[float(coefficient) for coefficient in polynomial] for polynomial in polynomials]
 
 
-def _horner(coefficients: list[float], p: Tensor) -> Tensor:
-    total = torch.full_like(p, coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
-        total = total * p + coefficient
-    return total
+_DEBYE = _debye_polynomials()
+_KNOWN_SERIES: dict[float, tuple[tuple[float, ...], ...]] = {}

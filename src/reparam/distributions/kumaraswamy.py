@@ -1,0 +1,136 @@
+"""The Kumaraswamy law: nearly a Beta, with a quantile in closed form."""
+
+import math
+
+import torch
+import torch.distributions as td
+from torch import Tensor
+
+from reparam.distributions.base import InverseCdf
+from reparam.distributions.precision import confine, log_tails, narrow, positive_range, widen
+from reparam.special import exprel, log1mexp
+
+__all__ = ["Kumaraswamy"]
+
+_EULER = 0.5772156649015329
+
+
+class Kumaraswamy(InverseCdf, td.Kumaraswamy):
+    """The Kumaraswamy law on (0, 1): ``P(Y > y) = (1 - y^a)^b``, hence ``y = (1 - (1 - u)^(1/b))^(1/a)``.
+
+    torch's ``Kumaraswamy`` computed in log space, so that draws stay inside (0, 1) and gradients finite for all
+    parameters: at a = b = 1000 torch's gradient is -inf. A draw closer to 0 or 1 than the dtype can tell is the number
+    next to it, with gradient 0.
+
+    Args:
+        concentration1: a, positive and finite; any shape.
+        concentration0: b, positive and finite; broadcasts against ``concentration1``.
+        validate_args: as for :class:`Normal`.
+
+    Raises:
+        ParameterError: as for :class:`Normal`.
+
+    Source: Kumaraswamy, "A generalized probability density function for double-bounded random processes", Journal of
+    Hydrology 46 (1980).
+
+    Example:
+        >>> law = Kumaraswamy(torch.tensor([2.0, 0.01]), torch.tensor([3.0, 0.01]))
+        >>> law.from_noise(torch.tensor([0.488, 0.9]))
+        tensor([0.4472, 1.0000])
+    """
+
+    concentration1: Tensor
+    concentration0: Tensor
+
+    def __init__(
+        self,
+        concentration1: Tensor | float,
+        concentration0: Tensor | float,
+        validate_args: bool | None = None,
+    ) -> None:
+        validating, (concentration1, concentration0) = self._checked(
+            validate_args, concentration1=concentration1, concentration0=concentration0
+        )
+        super().__init__(concentration1, concentration0, validate_args=False)
+        self._validate_args = validating
+
+    def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        (a, b), (smallest, largest) = self._wide(), self._limits
+        log_upper = log_tails(lower, upper)[1]
+        log_draw = _log1mexp_quotient(log_upper, b) / a
+        # Next to 0 and 1 nothing is computed: 0 times an infinite derivative would be NaN.
+        inside = (log_draw > math.log(smallest)) & (log_draw < math.log(largest))
+        a, b = torch.where(inside, a, 1.0), torch.where(inside, b, 1.0)
+        inner = torch.exp(_log1mexp_quotient(torch.where(inside, log_upper, -1.0), b) / a)
+        return confine(torch.where(inside, inner, log_draw.detach().exp()), lower, upper, smallest, largest)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats, ``log ab + (a - 1)·log y + (b - 1)·log(1 - y^a)``; -inf off [0, 1].
+
+        At 0 and 1, where the density is 0 or infinite, it is that of the number of the dtype next to it.
+        """
+        if self._validate_args:
+            self._validate_sample(value)
+        a, b = self._wide()
+        log_value = widen(value).clamp(*self._limits).log()
+        log_density = a.log() + b.log() + (a - 1) * log_value + (b - 1) * log1mexp(a * log_value)
+        return narrow(torch.where(self.support.check(value), log_density, -math.inf), value, self.concentration1)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(Y <= value), with relative precision in the lower tail; 0 below 0 and 1 above 1."""
+        if self._validate_args:
+            self._validate_sample(value)
+        a, b = self._wide()
+        inside = (value > 0) & (value < 1)
+        log_value = torch.where(inside, widen(value), 0.5).log()
+        probability = -torch.expm1(b * log1mexp(a * log_value))
+        return narrow(torch.where(inside, probability, (value > 0).to(probability)), value, self.concentration1)
+
+    @property
+    def mean(self) -> Tensor:
+        """``b·B(1 + 1/a, b)``, B the beta function."""
+        return self._log_moment(1).exp().to(self.concentration1.dtype)
+
+    @property
+    def variance(self) -> Tensor:
+        """``b·B(1 + 2/a, b) - mean²``."""
+        first, second = self._log_moment(1), self._log_moment(2)
+        return (torch.exp(2 * first) * torch.expm1(second - 2 * first)).to(self.concentration1.dtype)
+
+    def _log_moment(self, order: int) -> Tensor:
+        """``log E y^order`` in float64: a difference of large numbers where b is large."""
+        a, b = (value.double() for value in self._wide())
+        return torch.lgamma(1 + order / a) + torch.lgamma(1 + b) - torch.lgamma(1 + order / a + b)
+
+    @property
+    def mode(self) -> Tensor:
+        """``((a - 1)/(ab - 1))^(1/a)``, or the end where the density is largest.
+
+        NaN for a < 1 and b < 1, where it is infinite at both ends, and for the uniform law, a = b = 1.
+        """
+        a, b = self._wide()
+        inner = (a > 1) & (b > 1)
+        safe_a, safe_b = torch.where(inner, a, 2.0), torch.where(inner, b, 2.0)
+        mode = torch.exp(torch.log((safe_a - 1) / (safe_a * safe_b - 1)) / safe_a)
+        at_0, at_1 = (a <= 1) & (b >= 1), (a >= 1) & (b <= 1)
+        ends = torch.where(at_0 == at_1, math.nan, at_1.to(a))
+        return torch.where(inner, mode, ends).to(self.concentration1.dtype)
+
+    def entropy(self) -> Tensor:
+        """Differential entropy in nats: ``1 - 1/b + (1 - 1/a)·(ψ(b + 1) + γ) - log ab``."""
+        a, b = self._wide()
+        entropy = 1 - 1 / b + (1 - 1 / a) * (torch.digamma(b + 1) + _EULER) - a.log() - b.log()
+        return entropy.to(self.concentration1.dtype)
+
+    @property
+    def _limits(self) -> tuple[float, float]:
+        """The smallest and largest draw."""
+        return positive_range(self.concentration1)[0], 1 - torch.finfo(self.concentration1.dtype).eps / 2
+
+
+def _log1mexp_quotient(x: Tensor, b: Tensor) -> Tensor:
+    """``log(1 - exp(x/b))`` for ``x < 0``, also where the quotient underflows."""
+    quotient = x / b
+    near = quotient > -math.log(2)
+    close = torch.log(-x) - b.log() + torch.log(exprel(torch.where(near, quotient, 0.0)))
+    return torch.where(near, close, torch.log1p(-torch.exp(torch.where(near, -1.0, quotient))))

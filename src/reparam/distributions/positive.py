@@ -1,0 +1,227 @@
+"""Laws on the positive numbers that come from a normal, a Cauchy or a uniform draw.
+
+Draws are numbers the dtype has: one that would overflow is the largest of the dtype and one that would underflow the
+smallest normal one (in float16 the smallest there is), both with gradient 0. So ``log`` of a draw is finite.
+"""
+
+import math
+
+import torch
+import torch.distributions as td
+from torch import Tensor
+
+from reparam.distributions.base import InverseCdf, Pathwise
+from reparam.distributions.location_scale import Normal
+from reparam.distributions.precision import confine, log_tails, narrow, positive_range, widen
+from reparam.noise import Source
+
+__all__ = ["Exponential", "HalfCauchy", "HalfNormal", "LogNormal"]
+
+
+class LogNormal(Pathwise, td.LogNormal):
+    """The law of ``y = exp(μ + σ·ε)``, ``ε ~ N(0, 1)``.
+
+    torch's ``LogNormal`` with noise apart from the map, the tails of our :class:`Normal`, and draws that do not
+    overflow (see the top of this module).
+
+    Args:
+        loc: mean of log y, finite; any shape.
+        scale: standard deviation of log y, positive and finite; broadcasts against ``loc``.
+        validate_args: as for :class:`Normal`.
+
+    Raises:
+        ParameterError: as for :class:`Normal`.
+
+    Example:
+        >>> law = LogNormal(torch.tensor([0.0, 200.0]), torch.tensor(1.0))
+        >>> law.from_noise(torch.tensor([1.0, 0.0])).isfinite()
+        tensor([True, True])
+    """
+
+    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
+        validating, (loc, scale) = self._checked(validate_args, loc=loc, scale=scale)
+        super().__init__(loc, scale, validate_args=False)
+        self._validate_args = validating
+
+    def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
+        return source.standard_normal(sample_shape, self.noise_shape, like=self.loc)
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """``y = exp(μ + σ·ε)``; see :meth:`Pathwise.from_noise`. The noise is standard normal."""
+        return self._normal.from_noise(noise).clamp(*self._log_range).exp().to(self.loc.dtype)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats, that of N(μ, σ²) at log y, less log y; -inf for y <= 0."""
+        if self._validate_args:
+            self._validate_sample(value)
+        log_value = torch.where(value > 0, widen(value), 1.0).log()
+        log_density = self._normal.log_prob(log_value) - log_value
+        return narrow(torch.where(value > 0, log_density, -torch.inf), value, self.loc)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(y <= value), with relative precision in the lower tail; 0 for y <= 0."""
+        if self._validate_args:
+            self._validate_sample(value)
+        probability = self._normal.cdf(torch.where(value > 0, widen(value), 1.0).log())
+        return narrow(torch.where(value > 0, probability, 0.0), value, self.loc)
+
+    def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        return confine(self._normal._quantile(lower, upper), lower, upper, *self._log_range).exp()
+
+    @property
+    def _normal(self) -> Normal:
+        """The law of log y, in float32 at least."""
+        loc, scale = self._wide()
+        return Normal(loc, scale, validate_args=False)
+
+    @property
+    def _log_range(self) -> tuple[float, float]:
+        """What may be exponentiated: one step inside the range, so that rounding does not lead out of it."""
+        smallest, largest = (math.log(end) for end in positive_range(self.loc))
+        step = torch.finfo(torch.promote_types(self.loc.dtype, torch.float32)).eps
+        return smallest * (1 - step), largest * (1 - step)
+
+
+class HalfNormal(Pathwise, td.HalfNormal):
+    """The law of ``y = σ·|ε|``, ``ε ~ N(0, 1)``.
+
+    torch's ``HalfNormal`` with noise apart from the map, and with a CDF and quantile that keep their digits near 0 (and
+    the quantile in the upper tail too).
+
+    Args:
+        scale: standard deviation of the normal law, positive and finite; any shape.
+        validate_args: as for :class:`Normal`.
+
+    Raises:
+        ParameterError: as for :class:`Normal`.
+
+    Example:
+        >>> HalfNormal(torch.tensor(2.0)).from_noise(torch.tensor([-1.5, 0.5]))
+        tensor([3., 1.])
+    """
+
+    def __init__(self, scale: Tensor | float, validate_args: bool | None = None) -> None:
+        validating, (scale,) = self._checked(validate_args, scale=scale)
+        super().__init__(scale, validate_args=False)
+        self._validate_args = validating
+
+    def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
+        return source.standard_normal(sample_shape, self.noise_shape, like=self.scale)
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """``y = σ·|ε|``; see :meth:`Pathwise.from_noise`. The noise is standard normal."""
+        drawn = widen(self.scale) * noise.abs()
+        return drawn.clamp(*positive_range(self.scale)).to(self.scale.dtype)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats, ``log(2/π)/2 - log σ - (value/σ)²/2``; -inf below 0."""
+        if self._validate_args:
+            self._validate_sample(value)
+        scale = widen(self.scale)
+        log_density = 0.5 * math.log(2 / math.pi) - scale.log() - 0.5 * (value / scale) ** 2
+        return narrow(torch.where(value >= 0, log_density, -torch.inf), value, self.scale)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(y <= value), with relative precision near 0; 0 below 0."""
+        if self._validate_args:
+            self._validate_sample(value)
+        probability = torch.erf(value.clamp(min=0) / widen(self.scale) * math.sqrt(0.5))
+        return narrow(probability, value, self.scale)
+
+    def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        left = lower < upper
+        near = math.sqrt(2) * torch.erfinv(torch.where(left, lower, 0.5))
+        far = -torch.special.ndtri(0.5 * torch.where(left, 0.5, upper))
+        drawn = widen(self.scale) * torch.where(left, near, far)
+        return confine(drawn, lower, upper, *positive_range(self.scale))
+
+
+class HalfCauchy(InverseCdf, td.HalfCauchy):
+    """The law of the size of a Cauchy draw: ``y = σ·tan(πu/2)``, ``u`` uniform; its mean is infinite.
+
+    torch's ``HalfCauchy`` with noise apart from the map, a CDF and quantile that keep their digits near 0 (and the
+    quantile in the upper tail too), and a density that stays finite where the square of a float32 overflows.
+
+    Args:
+        scale: the median, positive and finite; any shape.
+        validate_args: as for :class:`Normal`.
+
+    Raises:
+        ParameterError: as for :class:`Normal`.
+
+    Example:
+        >>> HalfCauchy(torch.tensor(3.0)).from_noise(torch.tensor([1e-20, 0.5]))
+        tensor([4.7124e-20, 3.0000e+00])
+    """
+
+    def __init__(self, scale: Tensor | float, validate_args: bool | None = None) -> None:
+        validating, (scale,) = self._checked(validate_args, scale=scale)
+        super().__init__(scale, validate_args=False)
+        self._validate_args = validating
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats, ``log(2σ/π) - log(σ² + value²)``; -inf below 0."""
+        if self._validate_args:
+            self._validate_sample(value)
+        scale = widen(self.scale)
+        log_density = math.log(2 / math.pi) + scale.log() - 2 * torch.hypot(scale, widen(value)).log()
+        return narrow(torch.where(value >= 0, log_density, -torch.inf), value, self.scale)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(y <= value), with relative precision near 0; 0 below 0."""
+        if self._validate_args:
+            self._validate_sample(value)
+        probability = torch.atan2(widen(value).clamp(min=0), widen(self.scale)) * (2 / math.pi)
+        return narrow(probability, value, self.scale)
+
+    def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        left = lower < upper
+        near = torch.tan((math.pi / 2) * torch.where(left, lower, 0.5))
+        far = torch.tan((math.pi / 2) * torch.where(left, 0.5, upper)).reciprocal()
+        drawn = widen(self.scale) * torch.where(left, near, far)
+        return confine(drawn, lower, upper, *positive_range(self.scale))
+
+
+class Exponential(InverseCdf, td.Exponential):
+    """The exponential law: density ``λ·exp(-λy)``; ``y = -log(1 - u)/λ``, ``u`` uniform.
+
+    torch's ``Exponential`` with noise apart from the map and with both tails, and with a CDF that keeps its digits near
+    0. Draws begin at ``5.6e-17/λ`` and reach ``36.7/λ`` in every dtype.
+
+    Args:
+        rate: λ, positive and finite; any shape.
+        validate_args: as for :class:`Normal`.
+
+    Raises:
+        ParameterError: as for :class:`Normal`.
+
+    Example:
+        >>> law = Exponential(torch.tensor(2.0))
+        >>> law.from_noise(torch.tensor([1e-20, 0.5])), law.cdf(torch.tensor(1e-20))
+        (tensor([5.0000e-21, 3.4657e-01]), tensor(2.0000e-20))
+    """
+
+    def __init__(self, rate: Tensor | float, validate_args: bool | None = None) -> None:
+        self._set(validate_args, rate=rate)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats, ``log λ - λ·value``; -inf below 0."""
+        if self._validate_args:
+            self._validate_sample(value)
+        rate = widen(self.rate)
+        return narrow(torch.where(value >= 0, rate.log() - rate * value, -torch.inf), value, self.rate)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(y <= value), with relative precision near 0; 0 below 0."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return narrow(-torch.expm1(-widen(self.rate) * value.clamp(min=0)), value, self.rate)
+
+    def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        rate = widen(self.rate)
+        smallest, largest = positive_range(self.rate)
+        _, log_upper = log_tails(lower, upper)
+        # A quotient that overflows has a derivative that does too, and 0 times that is NaN: it is not computed.
+        over = -log_upper > largest * rate
+        drawn = torch.where(over, torch.inf, -log_upper / torch.where(over, 1.0, rate))
+        return confine(drawn, lower, upper, smallest, largest)
