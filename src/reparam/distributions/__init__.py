@@ -42,7 +42,6 @@ from reparam.distributions.location_scale import Cauchy as Cauchy
 from reparam.distributions.location_scale import Gumbel as Gumbel
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
-from reparam.distributions.student_t import StudentT as StudentT
 from reparam.distributions.logistic_normal import LogisticNormal as LogisticNormal
 from reparam.distributions.matrix_normal import MatrixNormal as MatrixNormal
 from reparam.distributions.mixture import MixtureSameFamily as MixtureSameFamily
@@ -62,6 +61,7 @@ from reparam.distributions.straight_through import RelaxedBernoulliStraightThrou
 from reparam.distributions.straight_through import (
     RelaxedOneHotCategoricalStraightThrough as RelaxedOneHotCategoricalStraightThrough,
 )
+from reparam.distributions.student_t import StudentT as StudentT
 from reparam.distributions.wishart import InverseWishart as InverseWishart
 from reparam.distributions.wishart import Wishart as Wishart
 
@@ -80,6 +80,7 @@ __all__ = [
     "DiscretizedLogistic",
     "ExpRelaxedCategorical",
     "Exponential",
+    "FisherSnedecor",
     "Gamma",
     "GeneralizedPareto",
     "Geometric",

@@ -1,16 +1,16 @@
 """The beta law and the ratio of two gamma draws: both are the beta law on the logit scale."""
 
+import math
 from typing import cast
 
 import torch
 import torch.distributions as td
 from torch import Tensor
 from torch.distributions import constraints
-from torch.nn.functional import logsigmoid
 
 from reparam import noise
 from reparam.distributions.base import Implicit
-from reparam.distributions.precision import narrow, widen
+from reparam.distributions.precision import log_tails, narrow, open_sigmoid, positive_range, widen
 from reparam.reparameterize import attach
 from reparam.special.beta import (
     beta_excess_velocities,
@@ -85,17 +85,18 @@ class Beta(Implicit, td.Beta):
         shape = self._extended_shape(sample_shape)
         a, b = self._wide()
         logit = _log_gamma(a.expand(shape), generator) - _log_gamma(b.expand(shape), generator)
-        return _sigmoid(attach(logit, beta_velocities, a, b)).to(self._like.dtype)
+        return open_sigmoid(attach(logit, beta_velocities, a, b), self._like)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        return _sigmoid(beta_quantile(lower.log(), upper.log(), *self._wide()))
+        return open_sigmoid(beta_quantile(*log_tails(lower, upper), *self._wide()), self._like)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log density in nats; shape as broadcast."""
+        """Log density in nats; shape as broadcast. At 0 and 1 it is that of the next number inside."""
         if self._validate_args:
             self._validate_sample(value)
         a, b = self._wide()
-        log_t, log_rest = torch.log(widen(value)), torch.log1p(-widen(value))
+        inside = widen(value).clamp(positive_range(widen(value))[0], 1 - torch.finfo(widen(value).dtype).eps / 2)
+        log_t, log_rest = torch.log(inside), torch.log1p(-inside)
         return narrow(beta_log_density(log_t - log_rest, a, b) - log_t - log_rest, value, self._like)
 
     def cdf(self, value: Tensor) -> Tensor:
@@ -119,8 +120,8 @@ class Beta(Implicit, td.Beta):
 class FisherSnedecor(Implicit, td.FisherSnedecor):
     """Fisher's F law: ``x = (g/df1) / (g'/df2)`` for chi-squared draws g, g' of df1 and df2 degrees of freedom.
 
-    ``x·df1/df2`` are the odds of a Beta(df1/2, df2/2) draw, so log x moves with both parameters exactly. Where x itself
-    over- or underflows it is the largest or smallest positive number, and does not move.
+    ``x·df1/df2`` are the odds of a Beta(df1/2, df2/2) draw, so log x moves with both parameters exactly. Where x or its
+    derivative would over- or underflow, x is the last number before and does not move.
 
     Args:
         df1: degrees of freedom of the numerator, positive and finite; any shape.
@@ -147,12 +148,12 @@ class FisherSnedecor(Implicit, td.FisherSnedecor):
         df1, df2 = self._wide()
         log_odds = _log_gamma((df1 / 2).expand(shape), generator) - _log_gamma((df2 / 2).expand(shape), generator)
         log_ratio = attach(log_odds - (df1 / df2).log(), log_f_velocities, df1, df2)
-        return exp_within(log_ratio, self._like.dtype)
+        return exp_within(log_ratio, self._like, df1, df2)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         df1, df2 = self._wide()
-        log_odds = beta_quantile(lower.log(), upper.log(), df1 / 2, df2 / 2)
-        return exp_within(log_odds - (df1 / df2).log(), self._like.dtype)
+        log_odds = beta_quantile(*log_tails(lower, upper), df1 / 2, df2 / 2)
+        return exp_within(log_odds - (df1 / df2).log(), self._like, df1, df2)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats; shape as broadcast."""
@@ -185,11 +186,19 @@ def log_f_velocities(log_ratio: Tensor, df1: Tensor, df2: Tensor) -> tuple[Tenso
     return along_1 / 2, along_2 / 2
 
 
-def exp_within(logarithm: Tensor, dtype: torch.dtype) -> Tensor:
-    """The exponential in ``dtype``, where it overflows or vanishes the largest or smallest positive number."""
-    limits = torch.finfo(dtype)
-    log_limits = torch.tensor([limits.tiny, limits.max], dtype=torch.float64).log().tolist()
-    return logarithm.clamp(*log_limits).exp().clamp(limits.tiny, limits.max).to(dtype)
+def exp_within(logarithm: Tensor, like: Tensor, *scarce: Tensor) -> Tensor:
+    """The exponential, within the positive numbers of the dtype of ``like``; what lies beyond does not move.
+
+    The derivatives of the logarithm are of the size of its value over a few ``scarce`` degrees of freedom, and the
+    upper end leaves room for them.
+    """
+    smallest, largest = positive_range(like)
+    room = torch.full_like(scarce[0], torch.finfo(logarithm.dtype).max).log()
+    for number in scarce:
+        room = room - torch.log1p(1000 / number.detach())
+    upper = room.clamp(max=math.log(largest)).nextafter(torch.zeros_like(room))
+    lower = torch.full_like(upper, math.log(smallest))
+    return logarithm.clamp(lower, upper).exp().to(like.dtype)
 
 
 def _log_gamma(concentration: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -197,13 +206,3 @@ def _log_gamma(concentration: Tensor, generator: torch.Generator | None) -> Tens
     concentration = concentration.detach()
     g, e = noise.standard_gamma(concentration, generator=generator)
     return g.log() - (e / concentration).clamp(max=torch.finfo(g.dtype).max / 4)
-
-
-def _sigmoid(logit: Tensor) -> Tensor:
-    """The sigmoid inside (0, 1), with a derivative that near 1 keeps the digits which the value has no room for."""
-    eps, tiny = torch.finfo(logit.dtype).eps, torch.finfo(logit.dtype).tiny
-    return attach(torch.sigmoid(logit.detach()).clamp(tiny, 1 - eps / 2), _sigmoid_slope, logit)
-
-
-def _sigmoid_slope(_: Tensor, logit: Tensor) -> tuple[Tensor]:
-    return (torch.exp(logsigmoid(logit) + logsigmoid(-logit)),)

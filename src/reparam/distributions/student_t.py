@@ -21,8 +21,8 @@ class StudentT(Implicit, td.StudentT):
     """Student's t law: ``y = loc + scale·ε``, ε with density proportional to ``(1 + ε²/df)^(-(df+1)/2)``.
 
     ε² is an F draw with 1 and df degrees of freedom, so log|ε| moves with df exactly: the gradient is that of the one
-    dimensional law, from the smallest df to the normal limit, where it falls as 1/df². Draws that overflow (frequent
-    for df below 0.1) are the largest finite number, and do not move.
+    dimensional law, from the smallest df to the normal limit, where it falls as 1/df². Where a draw or its
+    derivative would overflow (often for df below 0.1), the draw is the last number before and does not move with df.
 
     Args:
         df: degrees of freedom, positive and finite; any shape.
@@ -52,23 +52,23 @@ class StudentT(Implicit, td.StudentT):
 
     def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        df = self._wide()[0]
+        df, _, scale = self._wide()
         half = (df.detach() / 2).expand(shape)
         normal = noise.standard_normal(shape, like=df, generator=generator)
         g, e = noise.standard_gamma(half, generator=generator)
         log_shrink = (g / half).log() - (e / half).clamp(max=torch.finfo(df.dtype).max)
         log_size = _log_size(normal) - log_shrink / 2
-        size = exp_within(attach(log_size, _log_size_velocity, df), df.dtype)
+        size = exp_within(attach(log_size, _log_size_velocity, df), df, df, 1000 / scale)
         return self._place(torch.where(normal < 0, -size, size))
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        df = self._wide()[0]
+        df, _, scale = self._wide()
         with torch.no_grad():
             outside = 2 * torch.minimum(lower, upper)
             tiny = torch.finfo(lower.dtype).tiny
             inside = (upper - lower).abs().clamp(min=tiny)
             log_odds = beta_quantile(outside.log(), inside.log(), df.detach() / 2, torch.full_like(df, 0.5))
-            size = exp_within((df.log() - log_odds) / 2, df.dtype)
+            size = exp_within((df.log() - log_odds) / 2, df, df, 1000 / scale)
             standard = torch.where(lower < upper, -size, size) * (lower != upper)
         return self._place(attach(standard, _quantile_velocity, lower, df))
 

@@ -1,29 +1,29 @@
 """The beta law on the logit scale: its density, both of its tails, its quantile, and how its draws move.
 
-With ``y = logit t`` the density of t ~ Beta(a, b) is ``p(y) = t^a·(1-t)^b / B(a, b)``: log-concave, on the whole line, and
-nothing in it under- or overflows before y itself does. What moves when a parameter does is, at a fixed level,
+With ``y = logit t`` the density of t ~ Beta(a, b) is ``p(y) = t^a·(1-t)^b / B(a, b)``: log-concave, on the whole line,
+and nothing in it under- or overflows before y itself does. What moves when a parameter does is, at a fixed level,
 
-    ``∂y/∂a = -(∂F/∂a) / p(y) = ∫ (E[log t] - log u) · p(s)/p(y) ds``  over the s below y,  u = sigmoid(s),
+    ``∂y/∂a = -(∂F/∂a) / p(y) = ∫ (E[log t] - log u)·p(s)/p(y) ds``  over the s below y,  u = sigmoid(s),
 
 and the same over the s above y with the opposite sign. Both halves of ``p`` have the same form (swap a with b, t with
 1-t, y with -y), so it is always the *near* tail that is integrated, the one that falls away from y, by a Gauss-Legendre
 rule over the range where the integrand matters. Two thoughts keep the digits:
 
-- *What is left over.* y is nearly ``log a - log b + noise``, so ∂y/∂a is nearly 1/a. As ``∫ h'(s)·p(s)/p(y) ds = 1`` for the
-  slope h' of log p, and ``h'(s) = a·(1 - τ) = b·(τ' - 1)`` with ``τ = u / E t``, ``τ' = (1-u) / E(1-t)``,
+- *What is left over.* y is nearly ``log a - log b + noise``, so ∂y/∂a is nearly 1/a. With the slope h' of log p,
+  ``∫ h'(s)·p(s)/p(y) ds = 1``, and ``h'(s) = a·(1 - τ) = b·(τ' - 1)`` for ``τ = u / E t``, ``τ' = (1-u) / E(1-t)``. So
 
       ``∂y/∂a - 1/a = ∫ (Ψ(τ - 1) - E Ψ) p(s)/p(y) ds``,  ``∂y/∂b + 1/b = ∫ (Ψ(τ' - 1) - E Ψ) p(s)/p(y) ds``
 
   with ``Ψ(x) = x - log(1 + x)``. This is what Student's t and F need, where the 1/a cancels.
-- *Small concentrations.* For a < 1 the lower tail is ``e^{as}`` over a length of 1/a, and differs from it over a length of
-  1 only. The exponential is integrated exactly and the rule is left with the difference.
+- *Small concentrations.* For a < 1 the lower tail is ``e^{as}`` over a length of 1/a, and differs from it over a length
+  of 1 only. The exponential is integrated exactly and the rule is left with the difference.
 
 Source: Figurnov, Mohamed & Mnih, arXiv:1805.08498, for the implicit gradient. The formulas above are derived here.
 """
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,6 +31,7 @@ from torch.nn.functional import logsigmoid
 
 from reparam.reparameterize import attach
 from reparam.special.log_space import log1mexp
+from reparam.special.opaque import opaque
 from reparam.special.quadrature import Rule, gauss_legendre
 from reparam.special.stirling import digamma_gap, stirling_remainder
 
@@ -50,12 +51,12 @@ def beta_log_density(logit: Tensor, a: Tensor, b: Tensor) -> Tensor:
         >>> beta_log_density(torch.tensor(0.0), torch.tensor(1e8), torch.tensor(1e8))
         tensor(7.9410)
     """
-    n = a + b
-    off = _log_ratio(a, b) - logit
-    lower = a < b
-    least = (torch.minimum(a, b) / n).clamp(min=torch.finfo(n.dtype).tiny)
-    fall = torch.minimum(a, b) / least * _bend(torch.where(lower, -off, off), least)
-    top = 0.5 * (torch.minimum(a, b).log() + torch.log1p(-least) - math.log(2 * math.pi))
+    n, lower = a + b, a < b
+    # Not minimum(): where a = b its derivative would be that of neither.
+    smaller, off = torch.where(lower, a, b), _log_ratio(a, b) - logit
+    share = (smaller / n).clamp(min=torch.finfo(n.dtype).tiny)
+    fall = smaller / share * _bend(torch.where(lower, -off, off), share)
+    top = 0.5 * (smaller.log() + torch.log1p(-share) - math.log(2 * math.pi))
     return top + stirling_remainder(n) - stirling_remainder(a) - stirling_remainder(b) - fall
 
 
@@ -96,9 +97,7 @@ def beta_quantile(log_lower: Tensor, log_upper: Tensor, a: Tensor, b: Tensor) ->
         >>> beta_quantile(torch.tensor(-2000.0), torch.tensor(0.0), torch.tensor(2.0), torch.tensor(3.0))
         tensor(-1000.8959)
     """
-    log_lower, log_upper, a, b = torch.broadcast_tensors(log_lower, log_upper, a, b)
-    with torch.no_grad():
-        found = _solve(log_lower.detach(), log_upper.detach(), a.detach(), b.detach())
+    found = _beta_quantile(log_lower, log_upper, a, b)
     return attach(found, _quantile_velocity, log_lower, log_upper, a, b)
 
 
@@ -109,7 +108,8 @@ def beta_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor
         >>> beta_velocities(torch.tensor(0.0), torch.tensor(1.0), torch.tensor(1.0))
         (tensor(1.3863), tensor(-1.3863))
     """
-    return _blockwise(_velocities, *torch.broadcast_tensors(logit, a, b))
+    along_a, along_b = _blockwise(_velocities, *torch.broadcast_tensors(logit, a, b))
+    return along_a, along_b
 
 
 def beta_excess_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,7 +121,8 @@ def beta_excess_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor,
         >>> beta_excess_velocities(torch.tensor(0.0), torch.tensor(1.0), torch.tensor(1.0))
         (tensor(0.3863), tensor(-0.3863))
     """
-    return _blockwise(_excess_velocities, *torch.broadcast_tensors(logit, a, b))
+    along_a, along_b = _blockwise(_excess_velocities, *torch.broadcast_tensors(logit, a, b))
+    return along_a, along_b
 
 
 def _lower_velocity(log_tail: Tensor, logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
@@ -192,7 +193,7 @@ def _range(y: Tensor, a: Tensor, b: Tensor) -> _Range:
     reach = torch.where(small, depth / (1 + a), reach).clamp(max=80.0).detach()
     limit = torch.where(small, torch.exp(-torch.where(small, n * logsigmoid(-y), 0.0)), 0.0)
     signed = torch.where(low, -reach, reach)
-    return _Range(reach, signed, torch.minimum(t, rest), slope, n, limit, torch.where(small, a, 0.0))
+    return _Range(reach, signed, torch.where(low, t, rest), slope, n, limit, torch.where(small, a, 0.0))
 
 
 class _Nodes(NamedTuple):
@@ -323,7 +324,8 @@ def _unmirror(mirrored: Tensor, along_a: Tensor, along_b: Tensor) -> tuple[Tenso
     return torch.where(mirrored, -along_b, along_a), torch.where(mirrored, -along_a, along_b)
 
 
-def _solve(log_lower: Tensor, log_upper: Tensor, a: Tensor, b: Tensor) -> Tensor:
+@opaque
+def _beta_quantile(log_lower: Tensor, log_upper: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Newton's method on the log of the near tail, which is concave, from a point that is close or on its left."""
     middle = a.clamp(min=1).log() - b.clamp(min=1).log()
     level, _ = _log_tails(middle, a, b)

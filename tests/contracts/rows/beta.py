@@ -5,7 +5,7 @@ from scipy import stats
 from reparam.distributions import Beta, FisherSnedecor, StudentT
 from tests.contracts.row import Row
 
-A, B = (0.7, 3.5), (2.2, 1.3)
+A, B = (0.7, 3.5), (2.2, 2.4)
 DF1, DF2 = (3.0, 7.5), (9.5, 12.0)
 DF, LOC, SCALE = (5.0, 9.5), (0.7, -2.0), (1.3, 0.2)
 
