@@ -23,6 +23,7 @@ from reparam.distributions.discretized import DiscretizedLogistic as Discretized
 from reparam.distributions.hyperspherical_uniform import HypersphericalUniform as HypersphericalUniform
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
+from reparam.distributions.power_spherical import PowerSpherical as PowerSpherical
 from reparam.distributions.projected_normal import ProjectedNormal as ProjectedNormal
 from reparam.distributions.von_mises import VonMises as VonMises
 from reparam.distributions.von_mises_fisher import VonMisesFisher as VonMisesFisher
@@ -114,6 +115,7 @@ __all__ = [
     "OneHotCategoricalStraightThrough",
     "Pareto",
     "Pathwise",
+    "PowerSpherical",
     "ProjectedNormal",
     "Poisson",
     "RelaxedBernoulli",

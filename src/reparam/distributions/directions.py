@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["half_squared_distance", "log_area", "normalize", "split"]
+__all__ = ["coordinate_variance", "half_squared_distance", "log_area", "normalize", "split"]
 
 
 def normalize(vector: Tensor) -> Tensor:
@@ -13,24 +13,29 @@ def normalize(vector: Tensor) -> Tensor:
     return vector / _length(vector)
 
 
-def split(direction: Tensor, pole: Tensor) -> tuple[Tensor, Tensor]:
-    """The angle between two unit vectors, and the direction of the first as seen from the second, orthogonal to it.
+def split(direction: Tensor, pole: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Cosine and sine of the angle between two unit vectors, and the direction across the second towards the first.
 
     Example:
-        >>> angle, tangent = split(torch.tensor([0.6, 0.8]), torch.tensor([1.0, 0.0]))
-        >>> angle.cos(), tangent
-        (tensor(0.6000), tensor([0., 1.]))
+        >>> split(torch.tensor([0.6, 0.8]), torch.tensor([1.0, 0.0]))
+        (tensor(0.6000), tensor(0.8000), tensor([0., 1.]))
     """
-    along = (direction * pole).sum(-1)
-    across = direction - along.unsqueeze(-1) * pole
+    cosine = (direction * pole).sum(-1)
+    across = direction - cosine.unsqueeze(-1) * pole
     across = across - (across * pole).sum(-1, keepdim=True) * pole  # what rounding left, which counts where it is short
-    length = _length(across)
-    return torch.atan2(length.squeeze(-1), along), across / length
+    sine = _length(across)
+    return cosine, sine.squeeze(-1), across / sine
 
 
 def half_squared_distance(x: Tensor, y: Tensor) -> Tensor:
     """``1 - x·y`` of unit vectors, with all its digits where they are close."""
     return (x - y).square().sum(-1) / 2
+
+
+def coordinate_variance(pole: Tensor, along: Tensor, across: Tensor) -> Tensor:
+    """The variance of each coordinate, from that along the pole and that in each direction across it."""
+    share = pole**2
+    return share * along.unsqueeze(-1) + (1 - share) * across.unsqueeze(-1)
 
 
 def log_area(dim: int) -> float:

@@ -59,7 +59,8 @@ class _UnitVector(constraints.Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         """For each vector: is it one?"""
-        return (torch.linalg.vector_norm(widen(value), dim=-1) - 1).abs() <= 8 * torch.finfo(value.dtype).eps
+        length: Tensor = torch.linalg.vector_norm(widen(value), dim=-1)
+        return (length - 1).abs() <= 8 * torch.finfo(value.dtype).eps
 
 
 above_zero, below_one = _Probability(zero=False, one=True), _Probability(zero=True, one=False)

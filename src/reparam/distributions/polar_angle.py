@@ -169,4 +169,3 @@ def _opaque_quantile(lower: Tensor, upper: Tensor, concentration: Tensor, power:
 def _parabola(slope: Tensor, curvature: Tensor, depth: float) -> Tensor:
     """The h > 0 with ``slope·h + curvature·h²/2 = depth``."""
     return 2 * depth / (slope + (slope**2 + 2 * depth * curvature).sqrt())
-

@@ -104,4 +104,3 @@ def _log_radial_integral(w: Tensor, power: int) -> Tensor:
     exponent = power * torch.log1p(offset / peak) - offset * (offset / 2 + pull)
     log_integral = (weights * exponent.exp()).sum(0).log() + (left + right).log()
     return log_integral + power * peak.log() - pull**2 / 2
-

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reparam.distributions.base import InverseCdf
 from reparam.distributions.polar_angle import PolarAngle
-from reparam.distributions.precision import narrow, widen
+from reparam.distributions.precision import narrow
 from reparam.reparameterize import attach
 from reparam.special import bessel_ratio, bessel_ratio_complement, log_normalized_ive
 
@@ -37,9 +37,7 @@ class VonMises(InverseCdf, td.VonMises):
         tensor([ 2.7664,  3.0000, -3.0496])
     """
 
-    def __init__(
-        self, loc: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None
-    ) -> None:
+    def __init__(self, loc: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
         self._set(validate_args, loc=loc, concentration=concentration)
 
     @property
@@ -80,7 +78,7 @@ class VonMises(InverseCdf, td.VonMises):
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats: ``log(2π I_0(κ)) - κ I_1(κ)/I_0(κ)``."""
-        (_, concentration) = self._wide()
+        _, concentration = self._wide()
         spread = concentration * bessel_ratio_complement(0.0, concentration)
         entropy = math.log(2 * math.pi) + log_normalized_ive(0.0, concentration) + spread
         return entropy.to(self.loc.dtype)
@@ -106,7 +104,7 @@ def _wrap(angle: Tensor) -> Tensor:
     return torch.where(inside, angle, torch.remainder(angle + math.pi, 2 * math.pi) - math.pi)
 
 
-@td.register_kl(VonMises, VonMises)
+@td.register_kl(VonMises, VonMises)  # type: ignore[untyped-decorator]
 def _kl_von_mises(p: VonMises, q: VonMises) -> Tensor:
     """``E_p[log p - log q]``, with ``E_p[cos(y - μ_q)] = A(κ_p) cos(μ_p - μ_q)``."""
     (loc_p, kappa_p), (loc_q, kappa_q) = p._wide(), q._wide()

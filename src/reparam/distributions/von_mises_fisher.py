@@ -1,12 +1,11 @@
 """The von Mises-Fisher law: directions in any number of dimensions, gathered around one."""
 
 import torch
-import torch.distributions as td
 from torch import Tensor
-from torch.distributions import constraints
+from torch.distributions import constraints, register_kl
 
 from reparam.distributions.base import Pathwise
-from reparam.distributions.directions import half_squared_distance, log_area, normalize, split
+from reparam.distributions.directions import coordinate_variance, half_squared_distance, log_area, normalize, split
 from reparam.distributions.hyperspherical_uniform import HypersphericalUniform
 from reparam.distributions.parameters import unit_vector
 from reparam.distributions.polar_angle import PolarAngle
@@ -60,7 +59,7 @@ class VonMisesFisher(Pathwise):
 
     @property
     def _order(self) -> float:
-        return self.event_shape[0] / 2 - 1
+        return float(self.event_shape[0] / 2 - 1)
 
     @property
     def mean(self) -> Tensor:
@@ -77,12 +76,9 @@ class VonMisesFisher(Pathwise):
     def variance(self) -> Tensor:
         """Of each coordinate: ``μ_i² A'(κ) + (1 - μ_i²) A/κ``."""
         loc, concentration = self._wide()
-        ratio, along = torch.func.jvp(
-            lambda x: bessel_ratio(self._order, x), (concentration,), (torch.ones_like(concentration),)
-        )
-        share = normalize(loc) ** 2
-        variance = share * along.unsqueeze(-1) + (1 - share) * (ratio / concentration).unsqueeze(-1)
-        return variance.to(self.loc.dtype)
+        order, one = self._order, torch.ones_like(concentration)
+        ratio, along = torch.func.jvp(lambda x: bessel_ratio(order, x), (concentration,), (one,))
+        return coordinate_variance(normalize(loc), along, ratio / concentration).to(self.loc.dtype)
 
     def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
         return source.standard_normal(sample_shape, self.noise_shape, like=self.loc)
@@ -91,8 +87,8 @@ class VonMisesFisher(Pathwise):
         """``x = μ cos θ + t sin θ``; see :meth:`Pathwise.from_noise`. The noise is standard normal."""
         loc, concentration = self._wide()
         pole = normalize(loc)
-        uniform_angle, tangent = split(normalize(noise.to(loc.dtype)), pole)
-        angle = _slide(uniform_angle, concentration, self.event_shape[0] - 2).unsqueeze(-1)
+        cosine, sine, tangent = split(normalize(noise.to(loc.dtype)), pole)
+        angle = _slide(torch.atan2(sine, cosine), concentration, self.event_shape[0] - 2).unsqueeze(-1)
         return (pole * torch.cos(angle) + tangent * torch.sin(angle)).to(self.loc.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -110,7 +106,8 @@ class VonMisesFisher(Pathwise):
 
     def _information(self) -> Tensor:
         """``E[log p]`` less that of the uniform law: ``κA - log E_uniform[exp(κ μ·x)]``."""
-        (_, concentration), order = self._wide(), self._order
+        _, concentration = self._wide()
+        order = self._order
         near_uniform = concentration * bessel_ratio(order, concentration) - log_normalized_iv(order, concentration)
         complement = bessel_ratio_complement(order, concentration)
         gathered = -concentration * complement - log_normalized_ive(order, concentration)
@@ -132,17 +129,18 @@ def _slide(uniform_angle: Tensor, concentration: Tensor, power: int) -> Tensor:
     return attach(angle, velocities, concentration, uniform_angle)
 
 
-@td.register_kl(VonMisesFisher, VonMisesFisher)
+@register_kl(VonMisesFisher, VonMisesFisher)  # type: ignore[untyped-decorator]
 def _kl_von_mises_fisher(p: VonMisesFisher, q: VonMisesFisher) -> Tensor:
     """``E_p[log p - log q]``, with ``E_p[μ_q·x] = A(κ_p) μ_q·μ_p``."""
-    (loc_p, kappa_p), (loc_q, kappa_q), order = p._wide(), q._wide(), p._order
+    (loc_p, kappa_p), (loc_q, kappa_q) = p._wide(), q._wide()
+    order = p._order
     ratio, complement = bessel_ratio(order, kappa_p), bessel_ratio_complement(order, kappa_p)
     to_q = complement + ratio * half_squared_distance(normalize(loc_p), normalize(loc_q))
     totals = log_normalized_ive(order, kappa_q) - log_normalized_ive(order, kappa_p)
     return (kappa_q * to_q - kappa_p * complement + totals).to(p.loc.dtype)
 
 
-@td.register_kl(VonMisesFisher, HypersphericalUniform)
+@register_kl(VonMisesFisher, HypersphericalUniform)  # type: ignore[untyped-decorator]
 def _kl_uniform(p: VonMisesFisher, q: HypersphericalUniform) -> Tensor:
     shape = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
     return p._information().expand(shape).to(p.loc.dtype)
