@@ -20,6 +20,13 @@ from reparam.distributions.counts import NegativeBinomial as NegativeBinomial
 from reparam.distributions.counts import Poisson as Poisson
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
+from reparam.distributions.hyperspherical_uniform import HypersphericalUniform as HypersphericalUniform
+from reparam.distributions.location_scale import Logistic as Logistic
+from reparam.distributions.location_scale import Normal as Normal
+from reparam.distributions.power_spherical import PowerSpherical as PowerSpherical
+from reparam.distributions.projected_normal import ProjectedNormal as ProjectedNormal
+from reparam.distributions.von_mises import VonMises as VonMises
+from reparam.distributions.von_mises_fisher import VonMisesFisher as VonMisesFisher
 from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
 from reparam.distributions.extremes import Pareto as Pareto
 from reparam.distributions.extremes import Weibull as Weibull
@@ -64,6 +71,9 @@ __all__ = [
     "AsymmetricLaplace",
     "Bernoulli",
     "Beta",
+    "DiscretizedLogistic",
+    "HypersphericalUniform",
+    "FisherSnedecor",
     "Binomial",
     "Categorical",
     "Cauchy",
@@ -106,6 +116,8 @@ __all__ = [
     "OneHotCategoricalStraightThrough",
     "Pareto",
     "Pathwise",
+    "PowerSpherical",
+    "ProjectedNormal",
     "Poisson",
     "RelaxedBernoulli",
     "RelaxedBernoulliStraightThrough",
@@ -116,6 +128,8 @@ __all__ = [
     "StudentT",
     "Uniform",
     "Unreparameterized",
+    "VonMises",
+    "VonMisesFisher",
     "Weibull",
     "Wishart",
 ]

@@ -23,6 +23,7 @@ __all__ = [
     "positive_weights",
     "refuse",
     "same_size",
+    "unit_vector",
     "weights",
 ]
 
@@ -51,9 +52,21 @@ class _Weights(constraints.Constraint):
         return (value >= 0).all(-1) & (value > 0).any(-1)
 
 
+class _UnitVector(constraints.Constraint):
+    """A vector of length 1, up to a few roundings in its dtype."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        """For each vector: is it one?"""
+        length: Tensor = torch.linalg.vector_norm(widen(value), dim=-1)
+        return (length - 1).abs() <= 8 * torch.finfo(value.dtype).eps
+
+
 above_zero, below_one = _Probability(zero=False, one=True), _Probability(zero=True, one=False)
 open_unit_interval = _Probability(zero=False, one=False)
 weights = _Weights()
+unit_vector = _UnitVector()
 positive_weights = constraints.independent(constraints.positive, 1)
 _GIVE_LOGITS = "Use torch.sigmoid on a network's output, or give logits= instead"
 
@@ -84,6 +97,10 @@ _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
     constraints.simplex: (
         "a vector of probabilities that sum to 1",
         "Use torch.softmax on a network's output, or give logits= instead",
+    ),
+    unit_vector: (
+        "a vector of length 1",
+        "Use torch.nn.functional.normalize(..., dim=-1)",
     ),
     constraints.lower_cholesky: (
         "lower triangular with a positive diagonal",

@@ -1,5 +1,10 @@
 """Special functions whose derivatives are right in every argument."""
 
+from reparam.special.bessel import bessel_ratio as bessel_ratio
+from reparam.special.bessel import bessel_ratio_complement as bessel_ratio_complement
+from reparam.special.bessel import log_ive as log_ive
+from reparam.special.bessel import log_normalized_iv as log_normalized_iv
+from reparam.special.bessel import log_normalized_ive as log_normalized_ive
 from reparam.special.beta import beta_excess_velocities as beta_excess_velocities
 from reparam.special.beta import beta_log_density as beta_log_density
 from reparam.special.beta import beta_quantile as beta_quantile
@@ -23,6 +28,13 @@ from reparam.special.removable import exprel as exprel
 from reparam.special.removable import log1prel as log1prel
 
 __all__ = [
+    "bessel_ratio",
+    "bessel_ratio_complement",
+    "log1mexp",
+    "log_diff_exp",
+    "log_ive",
+    "log_normalized_iv",
+    "log_normalized_ive",
     "beta_excess_velocities",
     "beta_log_density",
     "beta_quantile",

@@ -51,12 +51,12 @@ def beta_log_density(logit: Tensor, a: Tensor, b: Tensor) -> Tensor:
         >>> beta_log_density(torch.tensor(0.0), torch.tensor(1e8), torch.tensor(1e8))
         tensor(7.9410)
     """
-    n = a + b
-    off = _log_ratio(a, b) - logit
-    lower = a < b
-    least = (torch.minimum(a, b) / n).clamp(min=torch.finfo(n.dtype).tiny)
-    fall = torch.minimum(a, b) / least * _bend(torch.where(lower, -off, off), least)
-    top = 0.5 * (torch.minimum(a, b).log() + torch.log1p(-least) - math.log(2 * math.pi))
+    n, lower = a + b, a < b
+    # Not minimum(): where a = b its derivative would be that of neither.
+    smaller, off = torch.where(lower, a, b), _log_ratio(a, b) - logit
+    share = (smaller / n).clamp(min=torch.finfo(n.dtype).tiny)
+    fall = smaller / share * _bend(torch.where(lower, -off, off), share)
+    top = 0.5 * (smaller.log() + torch.log1p(-share) - math.log(2 * math.pi))
     return top + stirling_remainder(n) - stirling_remainder(a) - stirling_remainder(b) - fall
 
 
@@ -193,7 +193,7 @@ def _range(y: Tensor, a: Tensor, b: Tensor) -> _Range:
     reach = torch.where(small, depth / (1 + a), reach).clamp(max=80.0).detach()
     limit = torch.where(small, torch.exp(-torch.where(small, n * logsigmoid(-y), 0.0)), 0.0)
     signed = torch.where(low, -reach, reach)
-    return _Range(reach, signed, torch.minimum(t, rest), slope, n, limit, torch.where(small, a, 0.0))
+    return _Range(reach, signed, torch.where(low, t, rest), slope, n, limit, torch.where(small, a, 0.0))
 
 
 class _Nodes(NamedTuple):
