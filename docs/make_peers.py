@@ -17,10 +17,10 @@ import pyro
 import pyro.distributions as pd
 import torch
 import torch.distributions as td
-from reparam.checking import Report, check_rsample
 from torch import Tensor, tensor
 
 import reparam
+from reparam.checking import Report, check_rsample
 
 PAGE = Path(__file__).with_name("peers.md")
 
