@@ -163,7 +163,7 @@ def _to_tensors(law: str, parameters: dict[str, Tensor | float]) -> dict[str, Te
 
 
 def _check_values(law: td.Distribution, name: str, value: Tensor, constraint: constraints.Constraint) -> None:
-    if value.device.type == "meta":
+    if value.device.type == "meta" or value.numel() == 0:
         return
     finite = torch.isfinite(value)
     good = finite.flatten(value.dim() - constraint.event_dim).all(-1) if constraint.event_dim else finite
