@@ -246,8 +246,9 @@ def standard_gamma(concentration: Tensor, *, generator: torch.Generator | None =
     device = _device(concentration, generator)
     wide = concentration.detach().to(device=device, dtype=_dtype(concentration))
     g = torch._standard_gamma(wide + 1, generator=generator)
-    e = torch.empty_like(g).exponential_(generator=generator)
-    return g.to(concentration.device), e.to(concentration.device)
+    # As a float64 uniform: faster than torch's exponential_, whose float32 tail has 24 bits.
+    e = -uniform(wide.shape, like=wide, generator=generator).log()
+    return g.to(concentration.device), e.to(concentration)
 
 
 def permutation(n: int, *, generator: torch.Generator) -> Tensor:

@@ -18,6 +18,7 @@ from reparam.distributions.counts import Binomial as Binomial
 from reparam.distributions.counts import Geometric as Geometric
 from reparam.distributions.counts import NegativeBinomial as NegativeBinomial
 from reparam.distributions.counts import Poisson as Poisson
+from reparam.distributions.dirichlet import Dirichlet as Dirichlet
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
 from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
@@ -35,6 +36,7 @@ from reparam.distributions.laplace import Laplace as Laplace
 from reparam.distributions.lkj import LKJCholesky as LKJCholesky
 from reparam.distributions.location_scale import Cauchy as Cauchy
 from reparam.distributions.location_scale import Gumbel as Gumbel
+from reparam.distributions.generalized_normal import GeneralizedNormal as GeneralizedNormal
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
 from reparam.distributions.logistic_normal import LogisticNormal as LogisticNormal
@@ -74,6 +76,7 @@ __all__ = [
     "Cauchy",
     "Chi2",
     "ContinuousBernoulli",
+    "Dirichlet",
     "DiscretizedLogistic",
     "ExpRelaxedCategorical",
     "Exponential",
@@ -85,6 +88,7 @@ __all__ = [
     "HalfCauchy",
     "HalfNormal",
     "HypersphericalUniform",
+    "GeneralizedNormal",
     "Implicit",
     "Independent",
     "InverseCdf",
