@@ -20,13 +20,6 @@ from reparam.distributions.counts import NegativeBinomial as NegativeBinomial
 from reparam.distributions.counts import Poisson as Poisson
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
-from reparam.distributions.hyperspherical_uniform import HypersphericalUniform as HypersphericalUniform
-from reparam.distributions.location_scale import Logistic as Logistic
-from reparam.distributions.location_scale import Normal as Normal
-from reparam.distributions.power_spherical import PowerSpherical as PowerSpherical
-from reparam.distributions.projected_normal import ProjectedNormal as ProjectedNormal
-from reparam.distributions.von_mises import VonMises as VonMises
-from reparam.distributions.von_mises_fisher import VonMisesFisher as VonMisesFisher
 from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
 from reparam.distributions.extremes import Pareto as Pareto
 from reparam.distributions.extremes import Weibull as Weibull
@@ -34,6 +27,7 @@ from reparam.distributions.gamma import Chi2 as Chi2
 from reparam.distributions.gamma import Gamma as Gamma
 from reparam.distributions.gamma import InverseGamma as InverseGamma
 from reparam.distributions.gamma import LogGamma as LogGamma
+from reparam.distributions.hyperspherical_uniform import HypersphericalUniform as HypersphericalUniform
 from reparam.distributions.inverse_gaussian import InverseGaussian as InverseGaussian
 from reparam.distributions.kumaraswamy import Kumaraswamy as Kumaraswamy
 from reparam.distributions.laplace import AsymmetricLaplace as AsymmetricLaplace
@@ -53,6 +47,8 @@ from reparam.distributions.positive import Exponential as Exponential
 from reparam.distributions.positive import HalfCauchy as HalfCauchy
 from reparam.distributions.positive import HalfNormal as HalfNormal
 from reparam.distributions.positive import LogNormal as LogNormal
+from reparam.distributions.power_spherical import PowerSpherical as PowerSpherical
+from reparam.distributions.projected_normal import ProjectedNormal as ProjectedNormal
 from reparam.distributions.relaxed import ExpRelaxedCategorical as ExpRelaxedCategorical
 from reparam.distributions.relaxed import LogitRelaxedBernoulli as LogitRelaxedBernoulli
 from reparam.distributions.relaxed import RelaxedBernoulli as RelaxedBernoulli
@@ -63,6 +59,8 @@ from reparam.distributions.straight_through import (
     RelaxedOneHotCategoricalStraightThrough as RelaxedOneHotCategoricalStraightThrough,
 )
 from reparam.distributions.student_t import StudentT as StudentT
+from reparam.distributions.von_mises import VonMises as VonMises
+from reparam.distributions.von_mises_fisher import VonMisesFisher as VonMisesFisher
 from reparam.distributions.wishart import InverseWishart as InverseWishart
 from reparam.distributions.wishart import Wishart as Wishart
 
@@ -70,9 +68,6 @@ __all__ = [
     "AsymmetricLaplace",
     "Bernoulli",
     "Beta",
-    "DiscretizedLogistic",
-    "HypersphericalUniform",
-    "FisherSnedecor",
     "Binomial",
     "Categorical",
     "Cauchy",
@@ -88,6 +83,7 @@ __all__ = [
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
+    "HypersphericalUniform",
     "Implicit",
     "Independent",
     "InverseCdf",
@@ -115,9 +111,9 @@ __all__ = [
     "OneHotCategoricalStraightThrough",
     "Pareto",
     "Pathwise",
+    "Poisson",
     "PowerSpherical",
     "ProjectedNormal",
-    "Poisson",
     "RelaxedBernoulli",
     "RelaxedBernoulliStraightThrough",
     "RelaxedOneHotCategorical",
