@@ -49,4 +49,5 @@ def log_area(dim: int) -> float:
 
 
 def _length(vector: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(vector, dim=-1, keepdim=True).clamp(min=torch.finfo(vector.dtype).tiny)
+    length: Tensor = torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
+    return length.clamp(min=torch.finfo(vector.dtype).tiny)

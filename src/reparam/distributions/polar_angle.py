@@ -126,14 +126,16 @@ class PolarAngle:
         depth = _DEPTH[angle.dtype]
         sine, cosine = torch.sin(angle), torch.cos(angle)
         # Slope and curvature stand with a factor sin θ for each derivative, so that nothing overflows.
-        slope = self.power * cosine - self.concentration * sine**2
-        slope = torch.where(below, slope, -slope).clamp(min=0)
-        pull = self.concentration * cosine.clamp(min=0) * sine**2
-        # Above, the curvature declines: it is taken at the end of a first, too long stretch.
-        first = sine * _parabola(slope, pull + self.power * sine**2, depth)
+        pull, push = self.concentration * sine**2, self.power * cosine
+        bend = pull * cosine.clamp(min=0)
+        below_width = _parabola((push - pull).clamp(min=0), bend + self.power, depth)
+        # Above, both decline: they are taken at the end of a first, too long stretch.
+        first = sine * _parabola((pull - push).clamp(min=0), bend + self.power * sine**2, depth)
         end = torch.sin((angle + first).clamp(max=math.pi / 2)).maximum(sine)
-        above = pull * (1 - first.clamp(max=2.7) ** 2 / 9) + self.power * (sine / end) ** 2
-        return sine * _parabola(slope, torch.where(below, pull + self.power, above), depth)
+        square = first.clamp(max=2.2) ** 2
+        slope = (pull * (1 - square / 6) - push).clamp(min=0)
+        above_width = _parabola(slope, bend * (1 - square / 6) + self.power * (sine / end) ** 2, depth)
+        return sine * torch.where(below, below_width, above_width)
 
     def _start(self, lower: Tensor, upper: Tensor, below: Tensor, middle: Tensor) -> Tensor:
         """An angle near the quantile, on its side of the middle.

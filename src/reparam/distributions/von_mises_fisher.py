@@ -77,7 +77,7 @@ class VonMisesFisher(Pathwise):
         """Of each coordinate: ``μ_i² A'(κ) + (1 - μ_i²) A/κ``."""
         loc, concentration = self._wide()
         order, one = self._order, torch.ones_like(concentration)
-        ratio, along = torch.func.jvp(lambda x: bessel_ratio(order, x), (concentration,), (one,))
+        ratio, along = torch.func.jvp(lambda x: bessel_ratio(order, x), (concentration,), (one,))  # type: ignore[misc]
         return coordinate_variance(normalize(loc), along, ratio / concentration).to(self.loc.dtype)
 
     def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
