@@ -109,3 +109,15 @@ def test_attach_drops_the_gradient_of_the_sample_and_broadcasts():
     moving.sum().backward()
     assert start.grad is None
     assert torch.equal(rate.grad, torch.full((3,), 2.0))
+
+
+def test_attach_takes_many_parameters_at_once_in_front():
+    """y moves with each of three rates: one velocity for each, in both modes."""
+    start, rates = torch.ones(4, dtype=torch.float64), double(1.0, 2.0, 3.0)
+
+    def draw(rates):
+        return attach(start, lambda y, rate: (y * rate,), rates[:, None])
+
+    expected = rates.detach().expand(4, 3)
+    torch.testing.assert_close(torch.func.jacrev(draw)(rates.detach()), expected)
+    torch.testing.assert_close(torch.func.jacfwd(draw)(rates.detach()), expected)

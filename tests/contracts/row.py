@@ -21,6 +21,7 @@ class Row:
         values: all values in order (laws on a few values).
         instead: what the refusal of ``rsample`` must name (laws whose draws jump).
         sweep: by parameter, the interval of a sweep where its constraint does not say it (log-uniform if positive).
+        has_density: whether it has a ``log_prob``.
         sorted: brings swept parameters into an order that the law accepts (``low < high``).
     """
 
@@ -31,6 +32,7 @@ class Row:
     values: tuple[float, ...] = ()
     instead: str = ""
     sweep: dict[str, tuple[float, float]] = field(default_factory=dict)
+    has_density: bool = True
     sorted: Callable[[dict], dict] | None = None
 
     def tensors(self, dtype=torch.float64, requires_grad=False):

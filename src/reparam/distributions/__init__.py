@@ -50,6 +50,7 @@ from reparam.distributions.relaxed import ExpRelaxedCategorical as ExpRelaxedCat
 from reparam.distributions.relaxed import LogitRelaxedBernoulli as LogitRelaxedBernoulli
 from reparam.distributions.relaxed import RelaxedBernoulli as RelaxedBernoulli
 from reparam.distributions.relaxed import RelaxedOneHotCategorical as RelaxedOneHotCategorical
+from reparam.distributions.stable import Stable as Stable
 from reparam.distributions.straight_through import OneHotCategoricalStraightThrough as OneHotCategoricalStraightThrough
 from reparam.distributions.straight_through import RelaxedBernoulliStraightThrough as RelaxedBernoulliStraightThrough
 from reparam.distributions.straight_through import (
@@ -111,6 +112,7 @@ __all__ = [
     "RelaxedOneHotCategorical",
     "RelaxedOneHotCategoricalStraightThrough",
     "Reparameterized",
+    "Stable",
     "StudentT",
     "Uniform",
     "Unreparameterized",

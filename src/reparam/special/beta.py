@@ -23,7 +23,7 @@ Source: Figurnov, Mohamed & Mnih, arXiv:1805.08498, for the implicit gradient. T
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
