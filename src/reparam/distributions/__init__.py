@@ -28,6 +28,7 @@ from reparam.distributions.gamma import Chi2 as Chi2
 from reparam.distributions.gamma import Gamma as Gamma
 from reparam.distributions.gamma import InverseGamma as InverseGamma
 from reparam.distributions.gamma import LogGamma as LogGamma
+from reparam.distributions.generalized_normal import GeneralizedNormal as GeneralizedNormal
 from reparam.distributions.hyperspherical_uniform import HypersphericalUniform as HypersphericalUniform
 from reparam.distributions.inverse_gaussian import InverseGaussian as InverseGaussian
 from reparam.distributions.kumaraswamy import Kumaraswamy as Kumaraswamy
@@ -36,7 +37,6 @@ from reparam.distributions.laplace import Laplace as Laplace
 from reparam.distributions.lkj import LKJCholesky as LKJCholesky
 from reparam.distributions.location_scale import Cauchy as Cauchy
 from reparam.distributions.location_scale import Gumbel as Gumbel
-from reparam.distributions.generalized_normal import GeneralizedNormal as GeneralizedNormal
 from reparam.distributions.location_scale import Logistic as Logistic
 from reparam.distributions.location_scale import Normal as Normal
 from reparam.distributions.logistic_normal import LogisticNormal as LogisticNormal
@@ -82,13 +82,13 @@ __all__ = [
     "Exponential",
     "FisherSnedecor",
     "Gamma",
+    "GeneralizedNormal",
     "GeneralizedPareto",
     "Geometric",
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
     "HypersphericalUniform",
-    "GeneralizedNormal",
     "Implicit",
     "Independent",
     "InverseCdf",

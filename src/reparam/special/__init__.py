@@ -10,8 +10,8 @@ from reparam.special.beta import beta_log_density as beta_log_density
 from reparam.special.beta import beta_quantile as beta_quantile
 from reparam.special.beta import beta_velocities as beta_velocities
 from reparam.special.beta import log_betainc as log_betainc
-from reparam.special.exponential_integral import scaled_exponential_integral as scaled_exponential_integral
 from reparam.special.digamma import log_minus_digamma as log_minus_digamma
+from reparam.special.exponential_integral import scaled_exponential_integral as scaled_exponential_integral
 from reparam.special.gamma import log_gamma_density as log_gamma_density
 from reparam.special.gamma import log_gamma_tails as log_gamma_tails
 from reparam.special.gamma import log_gamma_velocity as log_gamma_velocity

@@ -15,7 +15,7 @@ __all__ = ["log_ndtr", "mills", "mills_deficit", "mills_drop"]
 
 _LEVELS = 24  # of the continued fraction: enough for float64 from _SWITCH on
 _SWITCH = 5.0
-_NODES = 8
+_RULE = gauss_legendre(8)
 
 
 def mills(x: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def mills_drop(x: Tensor, width: Tensor) -> Tensor:
     """
     near = width < 0.5 * x.clamp(min=1)
     short, long = torch.where(near, width, 0.0), torch.where(near, 1.0, width)
-    nodes, weights = gauss_legendre(_NODES).along_first(short)
+    nodes, weights = _RULE.along_first(short)
     integral = (weights * mills_deficit(x + nodes * short)).sum(0)  # M' = -D
     return torch.where(near, short * integral, mills(x) - mills(x + long))
 
