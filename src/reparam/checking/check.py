@@ -200,7 +200,10 @@ def _vectors(subject: Subject, drawn: Tensor, copies: Copies) -> Iterator[Findin
     if not subject.is_discrete:
         yield from check_rows(drawn)
         yield from check_stein(subject, drawn.detach())
-    yield from check_expectations_of_vectors(subject, drawn, copies)
+    if getattr(subject.sketch, "unbiased", True):
+        yield from check_expectations_of_vectors(subject, drawn, copies)
+    else:
+        yield skipped("expectations", "the law says itself that its gradient is biased (unbiased = False)")
 
 
 def _sampler_alone(subject: Subject, draws: Tensor) -> Iterator[Finding]:
