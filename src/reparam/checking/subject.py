@@ -190,7 +190,9 @@ class Subject:
 
     @cached_property
     def has_rsample(self) -> bool:
-        """Whether ``rsample`` gives draws, whatever the law says of itself."""
+        """Whether ``rsample`` gives draws that move with a parameter, whatever the law says of itself."""
+        if not self.parameters:
+            return False
         if self.sketch.has_rsample:
             return True
         try:
