@@ -56,6 +56,7 @@ ROWS = (
         Uniform,
         {"low": LOW, "high": HIGH},
         reference=lambda i: stats.uniform(LOW[i], HIGH[i] - LOW[i]),
+        sorted=lambda p: {"low": torch.minimum(p["low"], p["high"]), "high": torch.maximum(p["low"], p["high"])},
     ),
     Row(
         "LogitNormal",
