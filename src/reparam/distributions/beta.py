@@ -148,12 +148,12 @@ class FisherSnedecor(Implicit, td.FisherSnedecor):
         df1, df2 = self._wide()
         log_odds = _log_gamma((df1 / 2).expand(shape), generator) - _log_gamma((df2 / 2).expand(shape), generator)
         log_ratio = attach(log_odds - (df1 / df2).log(), log_f_velocities, df1, df2)
-        return exp_within(log_ratio, self._like, df1, df2)
+        return exp_within(log_ratio, self._like, 1000 / df1, 1000 / df2)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         df1, df2 = self._wide()
         log_odds = beta_quantile(*log_tails(lower, upper), df1 / 2, df2 / 2)
-        return exp_within(log_odds - (df1 / df2).log(), self._like, df1, df2)
+        return exp_within(log_odds - (df1 / df2).log(), self._like, 1000 / df1, 1000 / df2)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats; shape as broadcast."""
@@ -186,19 +186,19 @@ def log_f_velocities(log_ratio: Tensor, df1: Tensor, df2: Tensor) -> tuple[Tenso
     return along_1 / 2, along_2 / 2
 
 
-def exp_within(logarithm: Tensor, like: Tensor, *scarce: Tensor) -> Tensor:
+def exp_within(logarithm: Tensor, like: Tensor, *factors: Tensor) -> Tensor:
     """The exponential, within the positive numbers of the dtype of ``like``; what lies beyond does not move.
 
-    The derivatives of the logarithm are of the size of its value over a few ``scarce`` degrees of freedom, and the
-    upper end leaves room for them.
+    The ``factors`` are how much larger than the result its derivatives may be: the upper end leaves room for them. The
+    derivative of the logarithm of a heavy-tailed draw is of the size of that logarithm, at most some hundreds, over the
+    degrees of freedom.
     """
     smallest, largest = positive_range(like)
-    room = torch.full_like(scarce[0], torch.finfo(logarithm.dtype).max).log()
-    for number in scarce:
-        room = room - torch.log1p(1000 / number.detach())
-    upper = room.clamp(max=math.log(largest)).nextafter(torch.zeros_like(room))
-    lower = torch.full_like(upper, math.log(smallest))
-    return logarithm.clamp(lower, upper).exp().to(like.dtype)
+    upper = torch.full_like(factors[0], torch.finfo(logarithm.dtype).max).log()
+    for factor in factors:
+        upper = upper - torch.log1p(factor.detach())
+    upper = upper.clamp(max=math.log(largest)).nextafter(torch.zeros_like(upper))
+    return logarithm.clamp(torch.full_like(upper, math.log(smallest)), upper).exp().to(like.dtype)
 
 
 def _log_gamma(concentration: Tensor, generator: torch.Generator | None) -> Tensor:
