@@ -168,4 +168,12 @@ def _check_values(law: td.Distribution, name: str, value: Tensor, constraint: co
     finite = torch.isfinite(value)
     good = finite.flatten(value.dim() - constraint.event_dim).all(-1) if constraint.event_dim else finite
     good = good & constraint.check(torch.where(finite, value, 0.0))
-    refuse(law, name, value, good, *_EXPECTED.get(constraint, (f"in {constraint}", "See the law's docstring")))
+    refuse(
+        law,
+        name,
+        value,
+        good,
+        *_EXPECTED.get(
+            getattr(constraint, "base_constraint", constraint), (f"in {constraint}", "See the law's docstring")
+        ),
+    )
