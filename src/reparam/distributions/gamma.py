@@ -263,13 +263,13 @@ def _scale(draw: StandardGammaDraw, rate: Tensor, power: int) -> Tensor:
 
     What lies beyond the numbers of the dtype is the last of them, and does not move.
     """
-    base = draw.g / rate if power > 0 else rate / draw.g
-    root = torch.exp(-0.5 * power * draw.shrinkage)  # twice, because once may underflow where rate makes up for it
-    value, limits = (base * root * root).detach(), torch.finfo(base.dtype)
+    root = torch.exp(-0.5 * power * draw.shrinkage)  # twice: once may underflow where rate makes up for it
+    value = (draw.g / rate.detach() if power > 0 else rate.detach() / draw.g) * root * root
+    limits = torch.finfo(value.dtype)
     inside = (value >= limits.tiny) & (value <= limits.max)
-    root = torch.where(inside, root, 1.0)
-    still = draw.log_x - (draw.g.log() - draw.shrinkage)  # 0, with the derivatives of log x
-    return torch.where(inside, base * root * root * torch.exp(power * still), value.clamp(limits.tiny, limits.max))
+    log_scaled = draw.log_x - rate.log()
+    moving = torch.where(inside, value, 1.0) * torch.exp(power * (log_scaled - log_scaled.detach()))
+    return torch.where(inside, moving, value.clamp(limits.tiny, limits.max))
 
 
 def _exp_inside(logarithm: Tensor, dtype: torch.dtype) -> Tensor:

@@ -123,8 +123,11 @@ class GeneralizedNormal(Implicit):
 
 def _velocities(standard: Tensor, power: Tensor) -> tuple[Tensor]:
     """``∂ε/∂power`` at a fixed level: log x = power · log|ε| moves with a = 1/power."""
-    log_size = _nonzero(standard).abs().log()
-    return (-standard / power * (log_gamma_velocity(power * log_size, 1 / power) / power**2 + log_size),)
+    largest = torch.finfo(standard.dtype).max
+    inside = torch.where(standard.abs() < largest, standard, 0.0)  # what overflows does not move
+    log_size = _nonzero(inside).abs().log()
+    speed = -inside / power * (log_gamma_velocity(power * log_size, 1 / power) / power**2 + log_size)
+    return (speed.clamp(-largest, largest),)
 
 
 def _quantile_partials(standard: Tensor, lower: Tensor, power: Tensor) -> tuple[Tensor, Tensor]:
