@@ -54,6 +54,8 @@ from reparam.distributions.straight_through import RelaxedBernoulliStraightThrou
 from reparam.distributions.straight_through import (
     RelaxedOneHotCategoricalStraightThrough as RelaxedOneHotCategoricalStraightThrough,
 )
+from reparam.distributions.truncated import Truncated as Truncated
+from reparam.distributions.truncated import TruncatedNormal as TruncatedNormal
 from reparam.distributions.wishart import InverseWishart as InverseWishart
 from reparam.distributions.wishart import Wishart as Wishart
 
@@ -108,6 +110,8 @@ __all__ = [
     "RelaxedOneHotCategoricalStraightThrough",
     "Reparameterized",
     "Stable",
+    "Truncated",
+    "TruncatedNormal",
     "Uniform",
     "Unreparameterized",
     "Weibull",
