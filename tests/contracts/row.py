@@ -19,6 +19,7 @@ class Row:
         parameters: name to values, one entry for each of the two batch elements.
         reference: the scipy law of batch element ``i`` (continuous laws on the line).
         values: all values in order (laws on a few values).
+        circular: whether mean and variance are those of angles, which no sum of draws gives.
         instead: what the refusal of ``rsample`` must name (laws whose draws jump).
         sweep: by parameter, the interval of a sweep where its constraint does not say it (log-uniform if positive).
         infinite: the parameters that may be infinite.
@@ -31,6 +32,7 @@ class Row:
     parameters: dict[str, tuple]
     reference: Callable[[int], stats.rv_continuous] | None = None
     values: tuple[float, ...] = ()
+    circular: bool = False
     instead: str = ""
     sweep: dict[str, tuple[float, float]] = field(default_factory=dict)
     infinite: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ import torch
 import torch.distributions as td
 
 from reparam import distributions
-from reparam.distributions import Independent, Law, Unreparameterized
+from reparam.distributions import HypersphericalUniform, Independent, Law, Unreparameterized
 from reparam.errors import ParameterError
 from reparam.noise import Antithetic, Sobol, generator
 from tests.contracts.laws import (
@@ -52,7 +52,8 @@ def default_validation():
 def test_every_public_law_has_a_row():
     public = {getattr(distributions, name) for name in distributions.__all__}
     laws = {entry for entry in public if issubclass(entry, Law) and not inspect.isabstract(entry)}
-    assert laws - {Unreparameterized} == {type(row.law()) for row in ROWS}
+    # There is nothing to vary in a law without parameters.
+    assert laws - {Unreparameterized, HypersphericalUniform} == {type(row.law()) for row in ROWS}
 
 
 # --- every law ---
@@ -136,7 +137,7 @@ def test_moments_and_the_mean(row):
         known = law.variance.isfinite().all()
     except NotImplementedError:
         known = False
-    if known:
+    if known and not row.circular:
         check_mean(draws, law.mean)
         check_mean((draws - law.mean) ** 2, law.variance)
 
@@ -173,16 +174,15 @@ def test_bad_parameters_are_named_with_value_count_and_place(row, bad):
     for name in set(row.parameters) - set(row.infinite if bad in (torch.inf, -torch.inf) else ()):
         tensors = {key: torch.stack([value] * 3) for key, value in row.tensors().items()}
         tensors[name][1:, 1] = bad
-        # A parameter of one draw is one value, unless each of its elements has a meaning of its own.
-        elements = tensors[name].shape[
-            2 : tensors[name].dim() - row.law().arg_constraints.get(name, td.constraints.real).event_dim
-        ]
-        place, count = re.escape(str((1, 1, *(0 for _ in elements)))), elements.numel()
-        found = rf"\({2 * count} of {6 * count} values are wrong\)"
-        message = rf"{name} must be .* got {bad:g} at index {place} {found}\. Look for"
         if isinstance(row.law(), td.MixtureSameFamily):
             # It passes on what its parts say: nan for logits that torch normalized, an index with the component.
             message = rf"{name} must be .* got (nan|{bad:g}) at index \(1, 1.*\) \(.* values are wrong\)\. Look for"
+        else:
+            # A parameter of one draw is one value, unless each of its elements has a meaning of its own.
+            elements = tensors[name].shape[2 : tensors[name].dim() - row.law().arg_constraints[name].event_dim]
+            place, count = re.escape(str((1, 1, *(0 for _ in elements)))), elements.numel()
+            found = rf"\({2 * count} of {6 * count} values are wrong\)"
+            message = rf"{name} must be .* got {bad:g} at index {place} {found}\. Look for"
         with pytest.raises(ParameterError, match=message):
             row.make(**tensors)
 
@@ -341,7 +341,8 @@ def test_density_cdf_quantile_and_moments_agree_with_scipy(row):
 @pytest.mark.parametrize("dtype", HALVES)
 def test_half_draws_are_float32_draws_rounded_once(row, dtype):
     law = row.law(dtype)
-    precise = row.make(**{name: value.float() for name, value in row.tensors(dtype).items()})
+    # A unit vector in a half type is not quite one in float32.
+    precise = row.make(**{name: value.float() for name, value in row.tensors(dtype).items()}, validate_args=False)
     drawn = law.rsample((1000,), generator=generator(0))
     rounded = precise.rsample((1000,), generator=generator(0)).to(dtype)
     # A draw that rounds onto the end of a bounded law is moved a step back inside.

@@ -7,6 +7,8 @@ from reparam.distributions.base import Law as Law
 from reparam.distributions.base import Pathwise as Pathwise
 from reparam.distributions.base import Reparameterized as Reparameterized
 from reparam.distributions.base import Unreparameterized as Unreparameterized
+from reparam.distributions.beta import Beta as Beta
+from reparam.distributions.beta import FisherSnedecor as FisherSnedecor
 from reparam.distributions.bounded import LogitNormal as LogitNormal
 from reparam.distributions.bounded import Uniform as Uniform
 from reparam.distributions.categorical import Categorical as Categorical
@@ -16,6 +18,7 @@ from reparam.distributions.counts import Binomial as Binomial
 from reparam.distributions.counts import Geometric as Geometric
 from reparam.distributions.counts import NegativeBinomial as NegativeBinomial
 from reparam.distributions.counts import Poisson as Poisson
+from reparam.distributions.dirichlet import Dirichlet as Dirichlet
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
 from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
@@ -25,6 +28,8 @@ from reparam.distributions.gamma import Chi2 as Chi2
 from reparam.distributions.gamma import Gamma as Gamma
 from reparam.distributions.gamma import InverseGamma as InverseGamma
 from reparam.distributions.gamma import LogGamma as LogGamma
+from reparam.distributions.generalized_normal import GeneralizedNormal as GeneralizedNormal
+from reparam.distributions.hyperspherical_uniform import HypersphericalUniform as HypersphericalUniform
 from reparam.distributions.inverse_gaussian import InverseGaussian as InverseGaussian
 from reparam.distributions.kumaraswamy import Kumaraswamy as Kumaraswamy
 from reparam.distributions.laplace import AsymmetricLaplace as AsymmetricLaplace
@@ -44,6 +49,8 @@ from reparam.distributions.positive import Exponential as Exponential
 from reparam.distributions.positive import HalfCauchy as HalfCauchy
 from reparam.distributions.positive import HalfNormal as HalfNormal
 from reparam.distributions.positive import LogNormal as LogNormal
+from reparam.distributions.power_spherical import PowerSpherical as PowerSpherical
+from reparam.distributions.projected_normal import ProjectedNormal as ProjectedNormal
 from reparam.distributions.relaxed import ExpRelaxedCategorical as ExpRelaxedCategorical
 from reparam.distributions.relaxed import LogitRelaxedBernoulli as LogitRelaxedBernoulli
 from reparam.distributions.relaxed import RelaxedBernoulli as RelaxedBernoulli
@@ -56,26 +63,34 @@ from reparam.distributions.straight_through import (
 )
 from reparam.distributions.truncated import Truncated as Truncated
 from reparam.distributions.truncated import TruncatedNormal as TruncatedNormal
+from reparam.distributions.student_t import StudentT as StudentT
+from reparam.distributions.von_mises import VonMises as VonMises
+from reparam.distributions.von_mises_fisher import VonMisesFisher as VonMisesFisher
 from reparam.distributions.wishart import InverseWishart as InverseWishart
 from reparam.distributions.wishart import Wishart as Wishart
 
 __all__ = [
     "AsymmetricLaplace",
     "Bernoulli",
+    "Beta",
     "Binomial",
     "Categorical",
     "Cauchy",
     "Chi2",
     "ContinuousBernoulli",
+    "Dirichlet",
     "DiscretizedLogistic",
     "ExpRelaxedCategorical",
     "Exponential",
+    "FisherSnedecor",
     "Gamma",
+    "GeneralizedNormal",
     "GeneralizedPareto",
     "Geometric",
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
+    "HypersphericalUniform",
     "Implicit",
     "Independent",
     "InverseCdf",
@@ -104,6 +119,8 @@ __all__ = [
     "Pareto",
     "Pathwise",
     "Poisson",
+    "PowerSpherical",
+    "ProjectedNormal",
     "RelaxedBernoulli",
     "RelaxedBernoulliStraightThrough",
     "RelaxedOneHotCategorical",
@@ -112,8 +129,11 @@ __all__ = [
     "Stable",
     "Truncated",
     "TruncatedNormal",
+    "StudentT",
     "Uniform",
     "Unreparameterized",
+    "VonMises",
+    "VonMisesFisher",
     "Weibull",
     "Wishart",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "positive_weights",
     "refuse",
     "same_size",
+    "unit_vector",
     "weights",
 ]
 
@@ -60,10 +61,22 @@ class _ExtendedReal(constraints.Constraint):
         return ~value.isnan()
 
 
+class _UnitVector(constraints.Constraint):
+    """A vector of length 1, up to a few roundings in its dtype."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        """For each vector: is it one?"""
+        length: Tensor = torch.linalg.vector_norm(widen(value), dim=-1)
+        return (length - 1).abs() <= 8 * torch.finfo(value.dtype).eps
+
+
 extended_real = _ExtendedReal()
 above_zero, below_one = _Probability(zero=False, one=True), _Probability(zero=True, one=False)
 open_unit_interval = _Probability(zero=False, one=False)
 weights = _Weights()
+unit_vector = _UnitVector()
 positive_weights = constraints.independent(constraints.positive, 1)
 _GIVE_LOGITS = "Use torch.sigmoid on a network's output, or give logits= instead"
 
@@ -95,6 +108,10 @@ _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
     constraints.simplex: (
         "a vector of probabilities that sum to 1",
         "Use torch.softmax on a network's output, or give logits= instead",
+    ),
+    unit_vector: (
+        "a vector of length 1",
+        "Use torch.nn.functional.normalize(..., dim=-1)",
     ),
     constraints.lower_cholesky: (
         "lower triangular with a positive diagonal",
@@ -225,7 +242,9 @@ def refuse(
     law_name = type(law).__name__
     if torch._C._functorch.is_batchedtensor(good):
         raise ParameterError(f"{law_name}: {name} must be {expected}, and somewhere in this vmap it is not. {remedy}")
-    batch_dims = value.dim() - event_dim(law, name)
+    # A law of laws speaks of the parameters of another, whose constraints are not its own.
+    event_dims = event_dim(law, name) if name in law.arg_constraints else 0
+    batch_dims = min(good.dim(), value.dim() - event_dims)
     per_draw = good.flatten(batch_dims).all(-1) if good.dim() > batch_dims else good
     bad = (~per_draw).nonzero()
     index = tuple(bad[0].tolist())

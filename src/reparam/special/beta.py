@@ -1,22 +1,22 @@
 """The beta law on the logit scale: its density, both of its tails, its quantile, and how its draws move.
 
-With ``y = logit t`` the density of t ~ Beta(a, b) is ``p(y) = t^a·(1-t)^b / B(a, b)``: log-concave, on the whole line, and
-nothing in it under- or overflows before y itself does. What moves when a parameter does is, at a fixed level,
+With ``y = logit t`` the density of t ~ Beta(a, b) is ``p(y) = t^a·(1-t)^b / B(a, b)``: log-concave, on the whole line,
+and nothing in it under- or overflows before y itself does. What moves when a parameter does is, at a fixed level,
 
-    ``∂y/∂a = -(∂F/∂a) / p(y) = ∫ (E[log t] - log u) · p(s)/p(y) ds``  over the s below y,  u = sigmoid(s),
+    ``∂y/∂a = -(∂F/∂a) / p(y) = ∫ (E[log t] - log u)·p(s)/p(y) ds``  over the s below y,  u = sigmoid(s),
 
 and the same over the s above y with the opposite sign. Both halves of ``p`` have the same form (swap a with b, t with
 1-t, y with -y), so it is always the *near* tail that is integrated, the one that falls away from y, by a Gauss-Legendre
 rule over the range where the integrand matters. Two thoughts keep the digits:
 
-- *What is left over.* y is nearly ``log a - log b + noise``, so ∂y/∂a is nearly 1/a. As ``∫ h'(s)·p(s)/p(y) ds = 1`` for the
-  slope h' of log p, and ``h'(s) = a·(1 - τ) = b·(τ' - 1)`` with ``τ = u / E t``, ``τ' = (1-u) / E(1-t)``,
+- *What is left over.* y is nearly ``log a - log b + noise``, so ∂y/∂a is nearly 1/a. With the slope h' of log p,
+  ``∫ h'(s)·p(s)/p(y) ds = 1``, and ``h'(s) = a·(1 - τ) = b·(τ' - 1)`` for ``τ = u / E t``, ``τ' = (1-u) / E(1-t)``. So
 
       ``∂y/∂a - 1/a = ∫ (Ψ(τ - 1) - E Ψ) p(s)/p(y) ds``,  ``∂y/∂b + 1/b = ∫ (Ψ(τ' - 1) - E Ψ) p(s)/p(y) ds``
 
   with ``Ψ(x) = x - log(1 + x)``. This is what Student's t and F need, where the 1/a cancels.
-- *Small concentrations.* For a < 1 the lower tail is ``e^{as}`` over a length of 1/a, and differs from it over a length of
-  1 only. The exponential is integrated exactly and the rule is left with the difference.
+- *Small concentrations.* For a < 1 the lower tail is ``e^{as}`` over a length of 1/a, and differs from it over a length
+  of 1 only. The exponential is integrated exactly and the rule is left with the difference.
 
 Source: Figurnov, Mohamed & Mnih, arXiv:1805.08498, for the implicit gradient. The formulas above are derived here.
 """
@@ -31,11 +31,14 @@ from torch.nn.functional import logsigmoid
 
 from reparam.reparameterize import attach
 from reparam.special.log_space import log1mexp
-from reparam.special.quadrature import gauss_legendre
+from reparam.special.opaque import opaque
+from reparam.special.quadrature import Rule, gauss_legendre
 from reparam.special.stirling import digamma_gap, stirling_remainder
 
 __all__ = ["beta_excess_velocities", "beta_log_density", "beta_quantile", "beta_velocities", "log_betainc"]
 
+# The integrand is left where it is e^-depth; so many nodes make the error as small as the rounding.
+_SINGLE, _DOUBLE = (15.0, gauss_legendre(14)), (32.0, gauss_legendre(40))
 _BLOCK, _NODE_BLOCK = 16384, 2048  # elements at a time, alone and with all their nodes
 
 
@@ -48,12 +51,12 @@ def beta_log_density(logit: Tensor, a: Tensor, b: Tensor) -> Tensor:
         >>> beta_log_density(torch.tensor(0.0), torch.tensor(1e8), torch.tensor(1e8))
         tensor(7.9410)
     """
-    n = a + b
-    off = _log_ratio(a, b) - logit
-    lower = a < b
-    least = (torch.minimum(a, b) / n).clamp(min=torch.finfo(n.dtype).tiny)
-    fall = torch.minimum(a, b) / least * _bend(torch.where(lower, -off, off), least)
-    top = 0.5 * (torch.minimum(a, b).log() + torch.log1p(-least) - math.log(2 * math.pi))
+    n, lower = a + b, a < b
+    # Not minimum(): where a = b its derivative would be that of neither.
+    smaller, off = torch.where(lower, a, b), _log_ratio(a, b) - logit
+    share = (smaller / n).clamp(min=torch.finfo(n.dtype).tiny)
+    fall = smaller / share * _bend(torch.where(lower, -off, off), share)
+    top = 0.5 * (smaller.log() + torch.log1p(-share) - math.log(2 * math.pi))
     return top + stirling_remainder(n) - stirling_remainder(a) - stirling_remainder(b) - fall
 
 
@@ -61,7 +64,8 @@ def log_betainc(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """``(log I, log(1 - I))`` of the regularised incomplete beta function at ``t = sigmoid(logit)``.
 
     Both have relative precision wherever they lie, far beyond underflow of I itself, and derivatives of any order in
-    all arguments.
+    all arguments. Only where a small concentration leaves little mass on the other side (a on the upper one) is that
+    tail what the first leaves of 1, and its relative error the rounding over a.
 
     Args:
         logit: log t - log(1-t); any shape.
@@ -94,9 +98,7 @@ def beta_quantile(log_lower: Tensor, log_upper: Tensor, a: Tensor, b: Tensor) ->
         >>> beta_quantile(torch.tensor(-2000.0), torch.tensor(0.0), torch.tensor(2.0), torch.tensor(3.0))
         tensor(-1000.8959)
     """
-    log_lower, log_upper, a, b = torch.broadcast_tensors(log_lower, log_upper, a, b)
-    with torch.no_grad():
-        found = _solve(log_lower.detach(), log_upper.detach(), a.detach(), b.detach())
+    found = _beta_quantile(log_lower, log_upper, a, b)
     return attach(found, _quantile_velocity, log_lower, log_upper, a, b)
 
 
@@ -107,7 +109,8 @@ def beta_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor
         >>> beta_velocities(torch.tensor(0.0), torch.tensor(1.0), torch.tensor(1.0))
         (tensor(1.3863), tensor(-1.3863))
     """
-    return _blockwise(_velocities, *torch.broadcast_tensors(logit, a, b))
+    along_a, along_b = _blockwise(_velocities, *torch.broadcast_tensors(logit, a, b))
+    return along_a, along_b
 
 
 def beta_excess_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,7 +122,8 @@ def beta_excess_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor,
         >>> beta_excess_velocities(torch.tensor(0.0), torch.tensor(1.0), torch.tensor(1.0))
         (tensor(0.3863), tensor(-0.3863))
     """
-    return _blockwise(_excess_velocities, *torch.broadcast_tensors(logit, a, b))
+    along_a, along_b = _blockwise(_excess_velocities, *torch.broadcast_tensors(logit, a, b))
+    return along_a, along_b
 
 
 def _lower_velocity(log_tail: Tensor, logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
@@ -176,7 +180,7 @@ class _Range(NamedTuple):
 
 def _range(y: Tensor, a: Tensor, b: Tensor) -> _Range:
     n, t, rest = a + b, torch.sigmoid(y), torch.sigmoid(-y)
-    low, small, depth = y <= 0, a < 1, _rule(y)[0]
+    low, small, depth = y <= 0, a < 1, _depth_and_rule(y)[0]
     off = _log_ratio(a, b) - y
     slope = torch.where(off < 1, b * t * torch.expm1(off.clamp(max=1)), a * rest - b * t)
     bend = n * t * rest
@@ -190,12 +194,7 @@ def _range(y: Tensor, a: Tensor, b: Tensor) -> _Range:
     reach = torch.where(small, depth / (1 + a), reach).clamp(max=80.0).detach()
     limit = torch.where(small, torch.exp(-torch.where(small, n * logsigmoid(-y), 0.0)), 0.0)
     signed = torch.where(low, -reach, reach)
-    return _Range(reach, signed, torch.minimum(t, rest), slope, n, limit, torch.where(small, a, 0.0))
-
-
-def _rule(like: Tensor) -> tuple[float, int]:
-    """The integrand is left where it is ``e^-depth``; so many nodes make the error as small as the rounding."""
-    return (32.0, 40) if like.dtype == torch.float64 else (15.0, 14)
+    return _Range(reach, signed, torch.where(low, t, rest), slope, n, limit, torch.where(small, a, 0.0))
 
 
 class _Nodes(NamedTuple):
@@ -210,7 +209,7 @@ class _Nodes(NamedTuple):
 
 
 def _nodes(over: _Range) -> _Nodes:
-    nodes, weights = gauss_legendre(_rule(over.n)[1], over.n)
+    nodes, weights = _depth_and_rule(over.n)[1].along_first(over.n)
     r, signed = over.reach * nodes, over.signed * nodes
     grown = over.z * torch.expm1(signed)
     log_grown = torch.log1p(grown)
@@ -311,11 +310,13 @@ def _excess_moments(
     """The integrals of ``Ψ - E Ψ``, less those of its limits ``r - ...`` and ``end_b`` where there are any."""
     at, (*_, slope, n, _, _) = _nodes(_Range(*over)), over
     low = y <= 0
-    slope = slope + n * torch.sigmoid(y.abs()) * at.grown.abs() / (1 + at.grown)
+    slope = slope + n * torch.sigmoid(torch.where(low, -y, y)) * at.grown.abs() / (1 + at.grown)
     fall = torch.where(low, at.r + at.log_grown, at.log_grown)
     rise = torch.where(low, -at.log_grown, at.r - at.log_grown)
     along_a = (_psi(-slope / a, log_t - fall) - gap_a) * at.ratio - (at.r - end_a - b / n / a) * at.exact
-    along_b = (_psi(slope / b, log_rest + rise) - gap_b) * at.ratio - end_b * at.exact
+    along_b = (
+        _psi((slope / b).clamp(max=torch.finfo(b.dtype).max), log_rest + rise) - gap_b
+    ) * at.ratio - end_b * at.exact
     return (along_a * at.weight).sum(0), (along_b * at.weight).sum(0)
 
 
@@ -326,7 +327,8 @@ def _unmirror(mirrored: Tensor, along_a: Tensor, along_b: Tensor) -> tuple[Tenso
     return torch.where(mirrored, -along_b, along_a), torch.where(mirrored, -along_a, along_b)
 
 
-def _solve(log_lower: Tensor, log_upper: Tensor, a: Tensor, b: Tensor) -> Tensor:
+@opaque
+def _beta_quantile(log_lower: Tensor, log_upper: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Newton's method on the log of the near tail, which is concave, from a point that is close or on its left."""
     middle = a.clamp(min=1).log() - b.clamp(min=1).log()
     level, _ = _log_tails(middle, a, b)
@@ -396,6 +398,10 @@ def _psi(x: Tensor, log1p_x: Tensor) -> Tensor:
     for k in range(6, 1, -1):
         series = 1 / k - small * series
     return torch.where(x.abs() < bound, small * small * series, x - log1p_x)
+
+
+def _depth_and_rule(like: Tensor) -> tuple[float, Rule]:
+    return _DOUBLE if like.dtype == torch.float64 else _SINGLE
 
 
 def _near(like: Tensor, single: float, double: float) -> float:

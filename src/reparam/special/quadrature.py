@@ -1,39 +1,35 @@
 """Fixed nodes for integrals of smooth integrands over a finite interval."""
 
-from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-__all__ = ["along_first", "gauss_legendre", "legendre_rule"]
+__all__ = ["Rule", "gauss_legendre"]
 
 
-def gauss_legendre(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Nodes and weights of the Gauss-Legendre rule with ``count`` nodes on [0, 1].
+class Rule(NamedTuple):
+    """A quadrature rule on [0, 1]."""
 
-    They lie along a new first dimension, before those of ``like``, which gives dtype and device.
+    nodes: list[float]
+    weights: list[float]
+
+    def along_first(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Nodes and weights along a new first dimension, before those of ``like``, in its dtype and on its device.
+
+        Along the first, as the elements then stay next to each other in memory, and a broadcast costs nothing.
+        """
+        shape = (len(self.nodes),) + (1,) * like.dim()
+        return like.new_tensor(self.nodes).reshape(shape), like.new_tensor(self.weights).reshape(shape)
+
+
+def gauss_legendre(count: int) -> Rule:
+    """The Gauss-Legendre rule with ``count`` nodes on [0, 1].
 
     Example:
-        >>> nodes, weights = gauss_legendre(3, torch.zeros((), dtype=torch.float64))
-        >>> round((weights * nodes**5).sum().item(), 12) == round(1 / 6, 12)
+        >>> rule = gauss_legendre(3)  # exact up to the fifth power
+        >>> round(sum(w * x**5 for x, w in zip(*rule)), 12) == round(1 / 6, 12)
         True
     """
-    nodes, weights = legendre_rule(count)
-    return along_first(nodes, like), along_first(weights, like)
-
-
-def along_first(values: list[float], like: Tensor) -> Tensor:
-    """The values along a new first dimension, before those of ``like``, which gives dtype and device.
-
-    Example:
-        >>> along_first([1.0, 2.0], torch.zeros(3, 4)).shape
-        torch.Size([2, 1, 1])
-    """
-    return like.new_tensor(values).reshape((len(values),) + (1,) * like.dim())
-
-
-@lru_cache
-def legendre_rule(count: int) -> tuple[list[float], list[float]]:
-    """Nodes and weights of :func:`gauss_legendre` as numbers: for a compiler to find them made."""
     nodes, weights = np.polynomial.legendre.leggauss(count)
-    return ((nodes + 1) / 2).tolist(), (weights / 2).tolist()
+    return Rule(((nodes + 1) / 2).tolist(), (weights / 2).tolist())

@@ -1,0 +1,53 @@
+"""Unit vectors, computed so that nothing is lost near a pole."""
+
+import math
+
+import torch
+from torch import Tensor
+
+__all__ = ["coordinate_variance", "half_squared_distance", "log_area", "normalize", "split"]
+
+
+def normalize(vector: Tensor) -> Tensor:
+    """The direction of ``vector`` (last dimension), of length 1; zero stays zero."""
+    return vector / _length(vector)
+
+
+def split(direction: Tensor, pole: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Cosine and sine of the angle between two unit vectors, and the direction across the second towards the first.
+
+    Example:
+        >>> split(torch.tensor([0.6, 0.8]), torch.tensor([1.0, 0.0]))
+        (tensor(0.6000), tensor(0.8000), tensor([0., 1.]))
+    """
+    cosine = (direction * pole).sum(-1)
+    across = direction - cosine.unsqueeze(-1) * pole
+    across = across - (across * pole).sum(-1, keepdim=True) * pole  # what rounding left, which counts where it is short
+    sine = _length(across)
+    return cosine, sine.squeeze(-1), across / sine
+
+
+def half_squared_distance(x: Tensor, y: Tensor) -> Tensor:
+    """``1 - x·y`` of unit vectors, with all its digits where they are close."""
+    return (x - y).square().sum(-1) / 2
+
+
+def coordinate_variance(pole: Tensor, along: Tensor, across: Tensor) -> Tensor:
+    """The variance of each coordinate, from that along the pole and that in each direction across it."""
+    share = pole**2
+    return share * along.unsqueeze(-1) + (1 - share) * across.unsqueeze(-1)
+
+
+def log_area(dim: int) -> float:
+    """Log of the area of the unit sphere in ``dim`` dimensions, ``2 π^(dim/2) / Γ(dim/2)``.
+
+    Example:
+        >>> log_area(3), math.log(4 * math.pi)
+        (2.5310242469692907, 2.5310242469692907)
+    """
+    return math.log(2) + dim / 2 * math.log(math.pi) - math.lgamma(dim / 2)
+
+
+def _length(vector: Tensor) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
+    return length.clamp(min=torch.finfo(vector.dtype).tiny)
