@@ -31,14 +31,14 @@ from reparam.special.removable import exprel as exprel
 from reparam.special.removable import log1prel as log1prel
 
 __all__ = [
-    "cumulative_hazard",
-    "excess_moments",
     "bessel_ratio",
     "bessel_ratio_complement",
     "beta_excess_velocities",
     "beta_log_density",
     "beta_quantile",
     "beta_velocities",
+    "cumulative_hazard",
+    "excess_moments",
     "exprel",
     "log1mexp",
     "log1prel",

@@ -9,12 +9,12 @@ from torch import Tensor
 from reparam.reparameterize import attach
 from reparam.special.normal import erfcx_mills, mills, mills_deficit, mills_drop
 from reparam.special.opaque import opaque
-from reparam.special.quadrature import along_first, legendre_rule
+from reparam.special.quadrature import gauss_legendre
 
 __all__ = ["cumulative_hazard", "excess_moments", "normal_excess"]
 
 _NEWTON_STEPS = 5
-_NODES, _WEIGHTS = legendre_rule(10)
+_RULE = gauss_legendre(10)
 
 
 def cumulative_hazard(edge: Tensor, width: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def excess_moments(edge: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
     narrow = (edge + width) * width < 1
     short, long = torch.where(narrow, width, 0.0), torch.where(narrow | width.isinf(), 1.0, width)
     # Narrow: the density hardly bends, and a quadrature rule has no cancellation.
-    nodes, weights = along_first(_NODES, short), along_first(_WEIGHTS, short)
+    nodes, weights = _RULE.along_first(short)
     weights = weights * torch.exp(-(edge + nodes * short / 2) * nodes * short)
     weights = weights / weights.sum(0)
     centre = (weights * nodes).sum(0)
