@@ -62,6 +62,8 @@ from reparam.distributions.straight_through import (
     RelaxedOneHotCategoricalStraightThrough as RelaxedOneHotCategoricalStraightThrough,
 )
 from reparam.distributions.student_t import StudentT as StudentT
+from reparam.distributions.truncated import Truncated as Truncated
+from reparam.distributions.truncated import TruncatedNormal as TruncatedNormal
 from reparam.distributions.von_mises import VonMises as VonMises
 from reparam.distributions.von_mises_fisher import VonMisesFisher as VonMisesFisher
 from reparam.distributions.wishart import InverseWishart as InverseWishart
@@ -126,6 +128,8 @@ __all__ = [
     "Reparameterized",
     "Stable",
     "StudentT",
+    "Truncated",
+    "TruncatedNormal",
     "Uniform",
     "Unreparameterized",
     "VonMises",

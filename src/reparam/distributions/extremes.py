@@ -102,6 +102,13 @@ class Weibull(InverseCdf, td.Weibull):
         level = torch.exp(widen(self.concentration) * self._log_ratio(value))
         return narrow(torch.where(value > 0, -torch.expm1(-level), 0.0), value, self.scale)
 
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(Y > value) = -z^k``; 0 for y <= 0."""
+        if self._validate_args:
+            self._validate_sample(value)
+        level = torch.exp(widen(self.concentration) * self._log_ratio(value))
+        return narrow(torch.where(value > 0, -level, 0.0), value, self.scale)
+
     def _log_ratio(self, value: Tensor) -> Tensor:
         """``log(y/scale)``, and a harmless number for y <= 0."""
         return torch.where(value > 0, widen(value), 1.0).log() - widen(self.scale).log()
@@ -163,6 +170,12 @@ class Pareto(InverseCdf, td.Pareto):
         if self._validate_args:
             self._validate_sample(value)
         return narrow(-torch.expm1(-widen(self.alpha) * self._log_ratio(value)), value, self.scale)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(Y > value) = -alpha·log(y/scale)``; 0 for y < scale."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return narrow(-widen(self.alpha) * self._log_ratio(value), value, self.scale)
 
     def _log_ratio(self, value: Tensor) -> Tensor:
         """``log(y/scale)``, precise next to ``scale`` and without overflow far out; 0 for y < scale."""
@@ -247,6 +260,12 @@ class GeneralizedPareto(InverseCdf, td.GeneralizedPareto):
         if self._validate_args:
             self._validate_sample(value)
         return narrow(-torch.expm1(-self._level(value, floor=0.0)), value, self.loc)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(Y > value) = -t``, t the exponential level of ``value``."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return narrow(-self._level(value, floor=0.0), value, self.loc)
 
     def _level(self, value: Tensor, floor: float) -> Tensor:
         """``t = log(1 + c·z)/c``, ``z = (y - loc)/scale``, with ``1 + c·z`` at least ``floor``."""

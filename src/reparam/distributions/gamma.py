@@ -128,8 +128,11 @@ class Gamma(Implicit, td.Gamma):
         return _scale(draw, rate, 1).to(self.concentration.dtype)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        log_x = log_gamma_quantile(self.concentration, lower.log(), upper.log()) - self.rate.double().log()
-        return _exp_inside(log_x, lower.dtype)
+        return self._log_quantile(lower.log(), upper.log())
+
+    def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
+        log_x = log_gamma_quantile(self.concentration, log_lower, log_upper) - self.rate.double().log()
+        return _exp_inside(log_x, log_lower.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, with the digits that torch's loses at large concentrations; shape as broadcast."""
@@ -149,6 +152,22 @@ class Gamma(Implicit, td.Gamma):
         log_x = torch.where(value > 0, value, 1.0).double().log() + self.rate.double().log()
         probability = _probability(log_gamma_tails(log_x, self.concentration)[0], value, self.concentration)
         return torch.where(value > 0, probability, 0.0)
+
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """``log P(x <= value)``, precise in both tails; -inf at 0 and below."""
+        return torch.where(value > 0, self._log_tails(value)[0], -math.inf)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(x > value)``, precise in both tails; 0 below 0."""
+        return torch.where(value > 0, self._log_tails(value)[1], 0.0)
+
+    def _log_tails(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        if self._validate_args:
+            self._validate_sample(value)
+        log_x = torch.where(value > 0, value, 1.0).double().log() + self.rate.double().log()
+        log_lower, log_upper = log_gamma_tails(log_x, self.concentration)
+        dtype = torch.promote_types(value.dtype, self.concentration.dtype)
+        return log_lower.to(dtype), log_upper.to(dtype)
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats."""

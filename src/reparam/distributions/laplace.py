@@ -48,10 +48,31 @@ class Laplace(InverseCdf, td.Laplace):
         tail = torch.exp(torch.where(left, standard, -standard)) / 2
         return narrow(torch.where(left, tail, 1 - tail), value, self.loc)
 
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """``log P(y <= value)``, precise in both tails."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return narrow(_log_cdf(standardize(value, self.loc, self.scale)), value, self.loc)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(y > value)``, precise in both tails."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return narrow(_log_cdf(-standardize(value, self.loc, self.scale)), value, self.loc)
+
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        left = lower < upper
-        size = torch.log(2 * torch.where(left, lower, upper))
+        return self._log_quantile(lower.log(), upper.log())
+
+    def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
+        left = log_lower < log_upper
+        size = math.log(2) + torch.where(left, log_lower, log_upper)
         return location_scale(torch.where(left, size, -size), *self._wide())
+
+
+def _log_cdf(standard: Tensor) -> Tensor:
+    left = standard < 0
+    tail = torch.where(left, standard, -standard) - math.log(2)
+    return torch.where(left, tail, torch.log1p(-tail.exp()))
 
 
 class AsymmetricLaplace(InverseCdf):

@@ -16,6 +16,7 @@ from reparam.distributions.base import InverseCdf, Pathwise
 from reparam.distributions.precision import confine, log_tails, narrow, standardize, widen
 from reparam.noise import Source
 from reparam.reparameterize import location_scale
+from reparam.special import log_ndtr
 
 __all__ = ["Cauchy", "Gumbel", "Logistic", "Normal"]
 
@@ -68,6 +69,18 @@ class Normal(Pathwise, td.Normal):
             self._validate_sample(value)
         probability = 0.5 * torch.erfc(-standardize(value, self.loc, self.scale) * math.sqrt(0.5))
         return narrow(probability, value, self.loc)
+
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """``log P(y <= value)``, precise in both tails."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return narrow(log_ndtr(standardize(value, self.loc, self.scale)), value, self.loc)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(y > value)``, precise in both tails."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return narrow(log_ndtr(-standardize(value, self.loc, self.scale)), value, self.loc)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         smaller = torch.special.ndtri(torch.minimum(lower, upper))
@@ -131,8 +144,23 @@ class Logistic(InverseCdf):
         probability = torch.sigmoid(standardize(value, self.loc, self.scale))
         return narrow(probability, value, self.loc)
 
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """``log P(y <= value)``, precise in both tails."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return narrow(logsigmoid(standardize(value, self.loc, self.scale)), value, self.loc)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(y > value)``, precise in both tails."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return narrow(logsigmoid(-standardize(value, self.loc, self.scale)), value, self.loc)
+
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        return location_scale(lower.log() - upper.log(), *self._wide())
+        return self._log_quantile(lower.log(), upper.log())
+
+    def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
+        return location_scale(log_lower - log_upper, *self._wide())
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats: ``2 + log scale``."""

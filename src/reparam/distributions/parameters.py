@@ -19,6 +19,7 @@ __all__ = [
     "check_parameters",
     "event_dim",
     "exactly_one",
+    "extended_real",
     "open_unit_interval",
     "positive_weights",
     "refuse",
@@ -52,6 +53,14 @@ class _Weights(constraints.Constraint):
         return (value >= 0).all(-1) & (value > 0).any(-1)
 
 
+class _ExtendedReal(constraints.Constraint):
+    """A real number, or infinite."""
+
+    def check(self, value: Tensor) -> Tensor:
+        """Elementwise: is it one?"""
+        return ~value.isnan()
+
+
 class _UnitVector(constraints.Constraint):
     """A vector of length 1, up to a few roundings in its dtype."""
 
@@ -63,6 +72,7 @@ class _UnitVector(constraints.Constraint):
         return (length - 1).abs() <= 8 * torch.finfo(value.dtype).eps
 
 
+extended_real = _ExtendedReal()
 above_zero, below_one = _Probability(zero=False, one=True), _Probability(zero=True, one=False)
 open_unit_interval = _Probability(zero=False, one=False)
 weights = _Weights()
@@ -72,6 +82,7 @@ _GIVE_LOGITS = "Use torch.sigmoid on a network's output, or give logits= instead
 
 _EXPECTED: dict[constraints.Constraint, tuple[str, str]] = {
     constraints.real: ("a finite number", "Use a parameter that is finite"),
+    extended_real: ("a number, or infinite", "Use -inf or inf for no bound"),
     constraints.positive: (
         "positive and finite",
         "Use torch.nn.functional.softplus or exp to turn a network's output into one that is",
@@ -336,7 +347,7 @@ def _check_values(law: td.Distribution, name: str, value: Tensor, constraint: co
         check, show = _MATRICES[constraint]
         good = check(value)
     else:
-        finite = torch.isfinite(value)
+        finite = ~value.isnan() if constraint is extended_real else torch.isfinite(value)
         # Unwrapped, because torch's check of independent values fails on an empty batch.
         good = _unwrapped(constraint).check(torch.where(finite, value, 0.0))
         good = good & (finite if good.dim() == value.dim() else finite.flatten(good.dim()).all(-1))

@@ -14,6 +14,7 @@ from reparam.distributions.base import InverseCdf, Pathwise
 from reparam.distributions.location_scale import Normal
 from reparam.distributions.precision import confine, log_tails, narrow, positive_range, widen
 from reparam.noise import Source
+from reparam.special import log1mexp
 
 __all__ = ["Exponential", "HalfCauchy", "HalfNormal", "LogNormal"]
 
@@ -217,11 +218,24 @@ class Exponential(InverseCdf, td.Exponential):
             self._validate_sample(value)
         return narrow(-torch.expm1(-widen(self.rate) * value.clamp(min=0)), value, self.rate)
 
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """``log P(y <= value)``, precise in both tails; -inf at 0 and below."""
+        log_upper = self.log_survival_function(value)
+        inside = value > 0
+        return torch.where(inside, log1mexp(torch.where(inside, log_upper, -1.0)), -torch.inf)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(y > value)``: ``-λ·value``; 0 below 0."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return narrow(-widen(self.rate) * value.clamp(min=0), value, self.rate)
+
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        drawn = self._log_quantile(*log_tails(lower, upper))
+        return confine(drawn, lower, upper, *positive_range(self.rate))
+
+    def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         rate = widen(self.rate)
-        smallest, largest = positive_range(self.rate)
-        _, log_upper = log_tails(lower, upper)
         # A quotient that overflows has a derivative that does too, and 0 times that is NaN: it is not computed.
-        over = -log_upper > largest * rate
-        drawn = torch.where(over, torch.inf, -log_upper / torch.where(over, 1.0, rate))
-        return confine(drawn, lower, upper, smallest, largest)
+        over = -log_upper > positive_range(self.rate)[1] * rate
+        return torch.where(over, torch.inf, -log_upper / torch.where(over, 1.0, rate))

@@ -24,6 +24,9 @@ from reparam.special.normal import log_ndtr as log_ndtr
 from reparam.special.normal import mills as mills
 from reparam.special.normal import mills_deficit as mills_deficit
 from reparam.special.normal import mills_drop as mills_drop
+from reparam.special.normal_tail import cumulative_hazard as cumulative_hazard
+from reparam.special.normal_tail import excess_moments as excess_moments
+from reparam.special.normal_tail import normal_excess as normal_excess
 from reparam.special.removable import exprel as exprel
 from reparam.special.removable import log1prel as log1prel
 
@@ -34,6 +37,8 @@ __all__ = [
     "beta_log_density",
     "beta_quantile",
     "beta_velocities",
+    "cumulative_hazard",
+    "excess_moments",
     "exprel",
     "log1mexp",
     "log1prel",
@@ -53,5 +58,6 @@ __all__ = [
     "mills",
     "mills_deficit",
     "mills_drop",
+    "normal_excess",
     "scaled_exponential_integral",
 ]
