@@ -68,7 +68,9 @@ def test_velocity_gives_the_derivative_of_the_mean(power):
 def test_tails_of_the_quantile(dtype):
     eps = torch.finfo(dtype).eps
     concentration = torch.cat([torch.logspace(-4, 8, 41), torch.tensor([1e-30, 1e-10, 1e15, 1e30])]).to(dtype)
-    tail = torch.tensor([1e-30 if dtype == torch.float64 else 1e-20, 1e-16, 1e-8, 1e-4, 0.05, 0.2, 0.5], dtype=torch.float64)
+    tail = torch.tensor(
+        [1e-30 if dtype == torch.float64 else 1e-20, 1e-16, 1e-8, 1e-4, 0.05, 0.2, 0.5], dtype=torch.float64
+    )
     lower = torch.cat([tail, 1 - tail])[:, None].to(dtype)
     upper = torch.cat([1 - tail, tail])[:, None].to(dtype)
     for power in (0, 1, 2, 8, 98):

@@ -72,7 +72,8 @@ class VonMises(InverseCdf, td.VonMises):
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         loc, concentration = self._wide()
         law = PolarAngle(concentration.detach(), 0)
-        angle = law.quantile((upper - lower).abs(), 2 * torch.minimum(lower, upper))
+        inside = (upper - lower).abs().clamp(min=torch.finfo(lower.dtype).tiny)
+        angle = law.quantile(inside, 2 * torch.minimum(lower, upper))
         deviation = attach(torch.where(lower < upper, -angle, angle), _deviation_velocities, concentration, lower)
         return _wrap(loc + deviation)
 
