@@ -129,7 +129,7 @@ def test_concentration_gradient_of_the_mean(law, dim, kappa):
 @pytest.mark.parametrize("law", GATHERED)
 @pytest.mark.parametrize("pole", [(1.0, 0, 0), (-1.0, 0, 0), (0, 1.0, 0), (0, 0, -1.0), (-0.8, 0.6, 0)])
 def test_loc_gradient_at_every_pole(law, pole):
-    """``E x = A μ/|μ|``, so the gradient of ``E[c·x]`` is ``A (c - (c·μ) μ)``, also where a fixed rotation is not smooth."""
+    """``E x = A μ/|μ|``, so the gradient of ``E[c·x]`` is ``A (c - (c·μ) μ)``, at poles of the axes too."""
     pole, c = wide(*pole), wide(0.3, -0.5, 0.9)
     loc = pole.expand(30_000, 3).clone().requires_grad_()
     kappa = wide(2.5)[0]

@@ -44,7 +44,7 @@ def log_area(dim: int) -> float:
     """Log of the area of the unit sphere in ``dim`` dimensions, ``2 π^(dim/2) / Γ(dim/2)``.
 
     Example:
-        >>> log_area(3), math.log(4 * math.pi)
-        (2.5310242469692907, 2.5310242469692907)
+        >>> round(log_area(3), 12) == round(math.log(4 * math.pi), 12)
+        True
     """
     return math.log(2) + dim / 2 * math.log(math.pi) - math.lgamma(dim / 2)

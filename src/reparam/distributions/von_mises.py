@@ -34,7 +34,7 @@ class VonMises(InverseCdf, td.VonMises):
     Example:
         >>> law = VonMises(torch.tensor(3.0), torch.tensor(100.0))
         >>> law.from_noise(torch.tensor([0.01, 0.5, 0.99]))  # past π the angles go on from -π
-        tensor([ 2.7664,  3.0000, -3.0496])
+        tensor([ 2.7665,  3.0000, -3.0497])
     """
 
     def __init__(self, loc: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
