@@ -17,18 +17,18 @@ import pyro
 import pyro.distributions as pd
 import torch
 import torch.distributions as td
-from reparam.checking import Report, check_rsample
 from torch import Tensor, tensor
 
 import reparam
+from reparam.checking import Report, check_rsample
 
 PAGE = Path(__file__).with_name("peers.md")
 
 HEAD = """# Which published laws have a right gradient today?
 
 Made by `python docs/make_peers.py`, which runs `reparam.check_rsample` over laws of torch {torch} and Pyro {pyro}; do
-not edit by hand. Each row is one call at one point of the parameters, with one false alarm in a million reports. *Fails*
-says what the instrument saw first; the whole report of any row is one command away:
+not edit by hand. Each row is one call at one point of the parameters, with one false alarm in a million reports.
+*Fails* says what the instrument saw first; the whole report of any row is one command away:
 
 ```console
 $ reparam check 'torch.distributions:ContinuousBernoulli(torch.tensor(0.5))'

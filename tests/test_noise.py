@@ -85,15 +85,14 @@ def test_half_types_get_float32_normals_and_every_type_float64_uniforms(dtype):
         assert source.uniform(torch.Size([2]), torch.Size([3]), like=like).dtype == torch.float64
 
 
-@pytest.mark.parametrize("like", [F32, F64])
-@pytest.mark.parametrize("lattice", [0.0, 1 - 2.0**-53])
-def test_uniform_never_reaches_the_ends(monkeypatch, like, lattice):
-    """Force the extreme lattice points that torch may return; each has a chance of 2^-53."""
-    monkeypatch.setattr(torch, "rand", lambda shape, dtype, **_: torch.full(shape, lattice, dtype=dtype))
-    drawn = noise.uniform((1,), like=like)
-    expected = 2.0**-54 if lattice == 0 else 1 - 2.0**-53
-    assert drawn.item() == expected
-    mirrored = Antithetic(0).uniform(torch.Size([2]), torch.Size([]), like=like)
+@pytest.mark.parametrize("cell", [0, 2**52 - 1])
+def test_uniform_never_reaches_the_ends(monkeypatch, cell):
+    """Force the extreme cells that torch may draw; each has a chance of 2^-52."""
+    monkeypatch.setattr(torch, "randint", lambda high, shape, **_: torch.full(shape, cell))
+    drawn = noise.uniform((1,), like=F32)
+    assert drawn.item() == (2.0**-53 if cell == 0 else 1 - 2.0**-53)
+    mirrored = Antithetic(0).uniform(torch.Size([2]), torch.Size([]), like=F32)
+    assert mirrored.sum() == 1
     assert ((mirrored > 0) & (mirrored < 1)).all()
 
 
@@ -119,6 +118,50 @@ def test_bernoulli_keeps_the_dtype(dtype):
     assert not drawn.requires_grad
     chance = chances[0].item()
     check_discrete(drawn.float(), [1 - chance, chance])
+
+
+def test_binomial():
+    total, chances = torch.tensor([5.0, 5.0, 5.0]), torch.tensor([0.0, 0.2, 1.0])
+    drawn = noise.binomial(total.expand(20_000, 3), chances.expand(20_000, 3), generator=generator(0))
+    check_discrete(drawn[:, 1], stats.binom(5, 0.2).pmf(range(6)))
+    assert drawn[:, 0].sum() == 0
+    assert (drawn[:, 2] == 5).all()
+
+
+def test_poisson():
+    rates = torch.tensor([0.0, 2.5, 1e20])
+    drawn = noise.poisson(rates.expand(20_000, 3), generator=generator(0))
+    check_discrete(drawn[:, 1], stats.poisson(2.5).pmf(range(40)))
+    assert drawn[:, 0].sum() == 0
+    assert (drawn[:, 2] == 1e20).all()
+
+
+def test_categorical():
+    weights = torch.tensor([[0.2, 0.5, 0.3], [0.0, 3.0, 1.0]])
+    drawn = noise.categorical(weights, 20_000, generator=generator(0))
+    assert drawn.shape == (20_000, 2)
+    for element in range(2):
+        check_discrete(drawn[:, element], weights[element] / weights[element].sum())
+    assert noise.categorical(weights, 0).shape == (0, 2)
+    assert noise.categorical(weights[:0], 3).shape == (3, 0)
+    assert noise.categorical(weights[0], 3).shape == (3,)
+
+
+@pytest.mark.parametrize("dtype", [*HALVES, torch.float64])
+def test_native_draws_keep_dtype_and_carry_no_gradient(dtype):
+    rate = torch.full((4,), 0.5, dtype=dtype, requires_grad=True)
+    for draw in (
+        lambda **options: noise.poisson(rate, **options),
+        lambda **options: noise.binomial(4 * rate, rate, **options),
+    ):
+        drawn = draw(generator=generator(0))
+        assert drawn.dtype == dtype
+        assert not drawn.requires_grad
+        assert torch.equal(drawn, draw(generator=generator(0)))
+        with pytest.raises(ParameterError, match=r"reparam\.noise\.generator"):
+            draw(generator=0)
+    with pytest.raises(ParameterError, match=r"reparam\.noise\.generator"):
+        noise.categorical(rate, 3, generator=0)
 
 
 def test_permutation():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from reparam.errors import ParameterError
-from reparam.reparameterize import attach, implicit, inverse_cdf, location_scale
+from reparam.reparameterize import affine, attach, implicit, inverse_cdf, location_scale, matvec
 
 
 def double(*values):
@@ -27,6 +27,36 @@ def test_half_types_are_rounded_once(dtype):
     loc, scale = torch.tensor(1.1).to(dtype), torch.tensor(0.3).to(dtype)
     noise = torch.linspace(-4, 4, 33)
     assert torch.equal(location_scale(noise, loc, scale), (loc.float() + scale.float() * noise).to(dtype))
+
+
+MATRIX = torch.tensor([[[1.0, 0.0], [2.0, 3.0]], [[0.5, 1.5], [-1.0, 2.0]]], dtype=torch.float64)
+
+
+def test_affine_value_and_gradient():
+    noise, loc, matrix = double(-1.0, 0.5), double(3.0, 1.0), MATRIX[0].clone().requires_grad_()
+    y = affine(noise, loc, matrix)
+    assert y.tolist() == [2.0, 0.5]
+    y.sum().backward()
+    assert torch.equal(loc.grad, torch.ones(2, dtype=torch.float64))
+    assert torch.equal(matrix.grad, noise.detach().expand(2, 2))
+
+
+@pytest.mark.parametrize("matrix", [MATRIX[0], MATRIX, MATRIX.unsqueeze(1)], ids=["one", "batch", "broadcast batch"])
+@pytest.mark.parametrize("sample_shape", [(), (4,), (3, 4)])
+def test_affine_derivatives_for_every_arrangement(matrix, sample_shape):
+    batch_shape = (2, 3) if matrix.dim() == 4 else matrix.shape[:-2]
+    noise = torch.arange(1.0, 1 + 2 * torch.Size(sample_shape + batch_shape).numel(), dtype=torch.float64).sin()
+    noise, loc = noise.reshape(*sample_shape, *batch_shape, 2), torch.ones(*batch_shape, 2, dtype=torch.float64)
+    arguments = tuple(argument.clone().requires_grad_() for argument in (noise, loc, matrix))
+    torch.testing.assert_close(affine(*arguments), loc + (matrix @ noise.unsqueeze(-1)).squeeze(-1))
+    assert torch.autograd.gradcheck(affine, arguments, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(affine, arguments)
+
+
+def test_affine_rounds_half_types_once():
+    loc, matrix = torch.tensor([1.1, -0.3]).half(), torch.tensor([[0.3, 0.0], [0.7, 1.3]]).half()
+    noise = torch.linspace(-4, 4, 34).reshape(17, 2)
+    assert torch.equal(affine(noise, loc, matrix), (loc.float() + matvec(matrix.float(), noise)).half())
 
 
 def test_inverse_cdf():
@@ -109,3 +139,15 @@ def test_attach_drops_the_gradient_of_the_sample_and_broadcasts():
     moving.sum().backward()
     assert start.grad is None
     assert torch.equal(rate.grad, torch.full((3,), 2.0))
+
+
+def test_attach_takes_many_parameters_at_once_in_front():
+    """y moves with each of three rates: one velocity for each, in both modes."""
+    start, rates = torch.ones(4, dtype=torch.float64), double(1.0, 2.0, 3.0)
+
+    def draw(rates):
+        return attach(start, lambda y, rate: (y * rate,), rates[:, None])
+
+    expected = rates.detach().expand(4, 3)
+    torch.testing.assert_close(torch.func.jacrev(draw)(rates.detach()), expected)
+    torch.testing.assert_close(torch.func.jacfwd(draw)(rates.detach()), expected)

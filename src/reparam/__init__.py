@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from reparam import data, distributions, errors, evaluation, noise, report, special, training, vae
+    from reparam import checking, data, distributions, errors, evaluation, noise, report, special, training, vae
+    from reparam.checking import check_rsample
     from reparam.pipeline import fit, resume
     from reparam.reparameterize import implicit, inverse_cdf, location_scale
     from reparam.trained import TrainedVAE, load
@@ -21,6 +22,8 @@ __all__ = [
     "Settings",
     "TrainedVAE",
     "__version__",
+    "check_rsample",
+    "checking",
     "data",
     "distributions",
     "errors",
@@ -42,6 +45,7 @@ _HOMES = {
     "Conditional": "reparam.vae",
     "Settings": "reparam.training.settings",
     "TrainedVAE": "reparam.trained",
+    "check_rsample": "reparam.checking",
     "fit": "reparam.pipeline",
     "implicit": "reparam.reparameterize",
     "inverse_cdf": "reparam.reparameterize",

@@ -109,8 +109,9 @@ def attach(sample: Tensor, velocity: Callable[..., tuple[Tensor, ...]], *paramet
         (-0.25, 0.25)
     """
     fixed = sample.detach()
-    if torch.compiler.is_compiling() and not torch.is_grad_enabled():
-        return fixed  # a velocity inside a backward pass, where a compiler cannot trace a second custom function
+    wanted = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in parameters)
+    if torch.compiler.is_compiling() and not wanted:
+        return fixed  # a compiler cannot trace a custom function in vain, nor within the backward pass of another
     expanded = (parameter.expand(parameter.shape[: -fixed.dim() or None] + fixed.shape) for parameter in parameters)
     # A compiler cannot trace a custom forward mode, and does not need it.
     moving = _Moving if torch.compiler.is_compiling() else _MovingForward

@@ -26,6 +26,7 @@ _LIBRARY = [
 MAY_IMPORT = {
     **{part: set(_MATHEMATICS[:index]) for index, part in enumerate(_MATHEMATICS)},
     "runs": {"errors"},
+    "checking": set(_MATHEMATICS),
     "vae": set(_MATHEMATICS),
     "pyro": set(_MATHEMATICS),
     "data": {"errors"},
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     "planning": {"errors", "vae", "data", "training"},
     "trained": set(_LIBRARY) - {"trained", "pipeline"},
     "pipeline": set(_LIBRARY) - {"pipeline"},
-    "cli": set(_LIBRARY),
+    "cli": {*_LIBRARY, "checking"},
 }
 
 
@@ -94,6 +95,9 @@ def test_imports_point_down():
         ("reparam.distributions.base", "def late():\n    from reparam.vae import VAE"),
         ("reparam.distributions.base", "from .. import vae"),
         ("reparam.vae.model", "from reparam.training import loop"),
+        ("reparam.checking.check", "from reparam.vae import VAE"),
+        ("reparam.distributions.base", "from reparam.checking import check_rsample"),
+        ("reparam.pipeline", "from reparam.checking import check_rsample"),
         ("reparam.data.schema", "from reparam.runs import Run"),
         ("reparam.runs", "from reparam.data.schema import Schema"),
         ("reparam.training.loop", "import reparam.vae.model"),

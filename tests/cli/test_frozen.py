@@ -22,6 +22,7 @@ OPTIONS = {
     "sample": "--out --num --seed --device --json",
     "vary": "--out --num --seed --device --json",
     "report": "--seed --device --json",
+    "check": "--seed --draws --json",
 }
 ARGUMENTS = {
     "train": "[SOURCE]",
@@ -31,6 +32,7 @@ ARGUMENTS = {
     "sample": "RUN",
     "vary": "RUN [SOURCE]",
     "report": "RUN [SOURCE]",
+    "check": "[LAW]",
 }
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -98,7 +100,7 @@ def test_the_example_in_the_help_of_a_verb_runs_as_it_stands(
     monkeypatch.chdir(tmp_path)
     if verb == "train":
         words += ["--config", str(runs / "small.toml")]
-    else:
+    elif verb != "check":
         shutil.copytree(runs / "digits", "runs/digits")
     result = reparam(*words)
     assert result.code == 0, result.err

@@ -13,6 +13,7 @@ REPARAMETERIZED = tuple(row for row in ROWS if isinstance(row.law(), Reparameter
 WITH_NOISE = tuple(row for row in REPARAMETERIZED if row.has_noise)
 UNBIASED = tuple(row for row in WITH_NOISE if row.law().unbiased)
 PATHWISE = tuple(row for row in REPARAMETERIZED if isinstance(row.law(), Pathwise))
+WITH_DENSITY = tuple(row for row in ROWS if row.has_density)
 UNIVARIATE = tuple(row for row in ROWS if row.reference)
 DISCRETE = tuple(row for row in ROWS if row.values)
 JUMPING = tuple(row for row in ROWS if row.instead)

@@ -22,6 +22,7 @@ class Row:
         circular: whether mean and variance are those of angles, which no sum of draws gives.
         instead: what the refusal of ``rsample`` must name (laws whose draws jump).
         sweep: by parameter, the interval of a sweep where its constraint does not say it (log-uniform if positive).
+        has_density: whether it has a ``log_prob``.
         sorted: brings swept parameters into an order that the law accepts (``low < high``).
     """
 
@@ -33,6 +34,7 @@ class Row:
     circular: bool = False
     instead: str = ""
     sweep: dict[str, tuple[float, float]] = field(default_factory=dict)
+    has_density: bool = True
     sorted: Callable[[dict], dict] | None = None
 
     def tensors(self, dtype=torch.float64, requires_grad=False):

@@ -9,7 +9,7 @@ from scipy import special, stats
 from reparam.distributions import InverseWishart, LKJCholesky, MatrixNormal, Wishart
 from reparam.errors import ParameterError
 from reparam.noise import generator
-from tests.contracts.rows.matrix import COVARIANCE, ROWS, SCALE_TRIL
+from tests.contracts.rows.matrix import ROWS, SCALE_TRIL
 from tests.statistical.instruments import check_continuous, check_mean
 
 
@@ -17,7 +17,7 @@ def double(values, **options):
     return torch.tensor(values, dtype=torch.float64, **options)
 
 
-scale_tril, covariance = double(SCALE_TRIL), double(COVARIANCE)
+scale_tril, covariance = double(SCALE_TRIL), double((((1.3, 0.4), (0.4, 0.8)), ((0.6, -0.3), (-0.3, 1.5))))
 df = double((7.5, 12.0))
 COUNT = 20_000
 
@@ -238,7 +238,7 @@ def test_lkj_correlations_follow_beta(dim):
 
 
 @pytest.mark.parametrize("dim", [2, 3])
-@pytest.mark.parametrize("concentration", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize("concentration", [0.3, 4.0])
 def test_lkj_gradient(dim, concentration):
     """E r² = 1/(2η + d - 1) for every correlation."""
     etas = torch.full((COUNT,), concentration, dtype=torch.float64, requires_grad=True)
@@ -269,7 +269,7 @@ def test_lkj_at_the_edges(concentration):
 
 
 def test_lkj_density_of_large_concentrations_keeps_its_digits_in_float32():
-    """torch's is off by 1e4 nats: log L_ii of a number that rounds to 1, and two log gammas of 1e7."""
+    """torch's is off by a nat: it takes the logarithm of an L_ii that rounds to 1, and the difference of two of 1e7."""
     value = LKJCholesky(3, torch.tensor(1e6)).sample((20,), generator=generator(0))
     single = LKJCholesky(3, torch.tensor(1e6)).log_prob(value).double()
     exact = LKJCholesky(3, double(1e6), validate_args=False).log_prob(value.double())

@@ -321,6 +321,31 @@ def test_rsample_warns_only_when_the_weights_want_a_gradient_that_is_not_there()
         mixture(logits, Normal(loc, 1.0), validate_args=False).rsample()
 
 
+@pytest.fixture
+def default_validation():
+    """torch.compile switches validation off for the whole process; put it back."""
+    before = td.Distribution._validate_args
+    yield
+    td.Distribution.set_default_validate_args(before)
+
+
+@pytest.mark.parametrize("gap", [1.0, 20.0])
+def test_weighted_draws_under_vmap_and_compile(gap, default_validation):
+    loc = gap * torch.arange(3.0)
+
+    def expectation(logits):
+        weights = td.Categorical(logits=logits, validate_args=False)
+        drawn, weights = MixtureSameFamily(weights, Normal(loc, torch.ones(3))).rsample_weighted((4,))
+        return (weights * drawn).sum(0).mean()
+
+    for_each = torch.vmap(torch.func.grad(expectation), randomness="different")(torch.zeros(2, 3))
+    assert for_each.shape == (2, 3)
+    assert for_each.isfinite().all()
+    compiled = torch.compile(expectation, backend="aot_eager", fullgraph=True)
+    logits = torch.zeros(3, requires_grad=True)
+    assert torch.autograd.grad(compiled(logits), logits)[0].isfinite().all()
+
+
 # --- what goes in ---
 
 
@@ -340,6 +365,16 @@ def test_components_without_a_path_say_so():
     assert gamma.estimator == "stratified"
     with pytest.raises(NotImplementedError):
         counts.rsample_weighted()
+
+
+def test_mixture_of_mixtures():
+    inner = line(torch.zeros(2, 3), MEANS[:2, :1].float() + torch.arange(3.0), torch.ones(3))
+    logits = torch.zeros(2, requires_grad=True)
+    law = mixture(logits, inner)
+    assert not law.has_rsample
+    assert law.log_prob(law.sample((5,), generator=generator(0))).shape == (5,)
+    drawn, weights = law.rsample_weighted((5,), generator=generator(0))
+    assert torch.autograd.grad((weights * drawn).sum(), logits)[0].isfinite().all()
 
 
 def test_components_of_torch_take_no_generator():

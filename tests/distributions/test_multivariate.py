@@ -17,7 +17,9 @@ from reparam.distributions import (
 )
 from reparam.errors import ParameterError
 from reparam.noise import generator
+from tests.contracts.rows import matrix, multivariate
 from tests.contracts.rows.multivariate import COVARIANCE, FACTOR, LOC, SCALE_TRIL
+from tests.distributions.test_parameters import Unlooked
 from tests.statistical.instruments import check_continuous, check_mean
 
 
@@ -197,6 +199,16 @@ def test_low_rank_parameters_that_do_not_go_together():
         LowRankMultivariateNormal(torch.zeros(2, 3), torch.ones(3, 1), torch.tensor([[1.0, 1, 1], [1, 1, -1]]))
     with pytest.raises(ParameterError, match=r"must have one size; got shapes loc \(3,\), cov_factor \(2, 1\)"):
         LowRankMultivariateNormal(torch.zeros(3), torch.ones(2, 1), torch.ones(3))
+
+
+@pytest.mark.parametrize("row", multivariate.ROWS + matrix.ROWS, ids=str)
+def test_unvalidated_laws_never_look_at_values(row):
+    """Nor do their factorisations, which torch's do to raise an error."""
+    value = row.law().sample((2,))
+    with Unlooked():
+        law = row.make(**row.tensors(), validate_args=False)
+        law.log_prob(value)
+        law.rsample((2,))
 
 
 # --- LogisticNormal ---

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from reparam.cli import encode, evaluate, reconstruct, report, sample, train, vary
+from reparam.cli import check, encode, evaluate, reconstruct, report, sample, train, vary
 from reparam.errors import InputOutputError, ReparamError
 
 __all__ = ["app", "main", "run"]
@@ -20,7 +20,7 @@ HELP = """Train a variational autoencoder on your own data, and use it.
 Results go to stdout, progress to stderr. `reparam VERB --help` says what a verb does and shows an example.
 
 Exit codes: 0 ok, 2 usage, 3 data, 4 run directory or checkpoint, 5 diverged, 6 input or output, 130 and 143
-interrupted, 1 anything else. --debug anywhere on the line shows the traceback of an error.
+interrupted, 1 a check that failed, or anything else. --debug anywhere on the line shows the traceback of an error.
 """
 
 
@@ -39,6 +39,7 @@ for verb in (
     sample.sample,
     vary.vary,
     report.report,
+    check.check,
 ):
     app.command(cls=_Verb)(verb)
 

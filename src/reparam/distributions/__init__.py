@@ -18,6 +18,7 @@ from reparam.distributions.counts import Binomial as Binomial
 from reparam.distributions.counts import Geometric as Geometric
 from reparam.distributions.counts import NegativeBinomial as NegativeBinomial
 from reparam.distributions.counts import Poisson as Poisson
+from reparam.distributions.dirichlet import Dirichlet as Dirichlet
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
 from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
@@ -27,6 +28,7 @@ from reparam.distributions.gamma import Chi2 as Chi2
 from reparam.distributions.gamma import Gamma as Gamma
 from reparam.distributions.gamma import InverseGamma as InverseGamma
 from reparam.distributions.gamma import LogGamma as LogGamma
+from reparam.distributions.generalized_normal import GeneralizedNormal as GeneralizedNormal
 from reparam.distributions.hyperspherical_uniform import HypersphericalUniform as HypersphericalUniform
 from reparam.distributions.inverse_gaussian import InverseGaussian as InverseGaussian
 from reparam.distributions.kumaraswamy import Kumaraswamy as Kumaraswamy
@@ -53,6 +55,7 @@ from reparam.distributions.relaxed import ExpRelaxedCategorical as ExpRelaxedCat
 from reparam.distributions.relaxed import LogitRelaxedBernoulli as LogitRelaxedBernoulli
 from reparam.distributions.relaxed import RelaxedBernoulli as RelaxedBernoulli
 from reparam.distributions.relaxed import RelaxedOneHotCategorical as RelaxedOneHotCategorical
+from reparam.distributions.stable import Stable as Stable
 from reparam.distributions.straight_through import OneHotCategoricalStraightThrough as OneHotCategoricalStraightThrough
 from reparam.distributions.straight_through import RelaxedBernoulliStraightThrough as RelaxedBernoulliStraightThrough
 from reparam.distributions.straight_through import (
@@ -73,11 +76,13 @@ __all__ = [
     "Cauchy",
     "Chi2",
     "ContinuousBernoulli",
+    "Dirichlet",
     "DiscretizedLogistic",
     "ExpRelaxedCategorical",
     "Exponential",
     "FisherSnedecor",
     "Gamma",
+    "GeneralizedNormal",
     "GeneralizedPareto",
     "Geometric",
     "Gumbel",
@@ -119,6 +124,7 @@ __all__ = [
     "RelaxedOneHotCategorical",
     "RelaxedOneHotCategoricalStraightThrough",
     "Reparameterized",
+    "Stable",
     "StudentT",
     "Uniform",
     "Unreparameterized",

@@ -43,10 +43,10 @@ class Beta(Implicit, td.Beta):
     Source: Figurnov, Mohamed & Mnih, arXiv:1805.08498, for the implicit gradient; ``reparam.special.beta``.
 
     Example:
-        >>> law = Beta(torch.tensor(2.0, requires_grad=True), torch.tensor(2.0))
-        >>> draw = law.from_noise(torch.tensor(0.5, dtype=torch.float64))
-        >>> draw.item(), torch.autograd.grad(draw, law.concentration1)[0].item()
-        (0.5, 0.1354...)
+        >>> a = torch.tensor(1.0, requires_grad=True)
+        >>> draw = Beta(a, 1.0).from_noise(torch.tensor(0.5, dtype=torch.float64))  # the draw is 0.5^(1/a)
+        >>> draw, torch.autograd.grad(draw, a)[0]
+        (tensor(0.5000, grad_fn=<AddBackward0>), tensor(0.3466))
     """
 
     arg_constraints = {  # noqa: RUF012
@@ -134,7 +134,7 @@ class FisherSnedecor(Implicit, td.FisherSnedecor):
     Example:
         >>> law = FisherSnedecor(torch.tensor(3.0), torch.tensor(3.0))
         >>> law.icdf(torch.tensor(0.5)), law.cdf(torch.tensor(1.0))
-        (tensor(1.), tensor(0.5000))
+        (tensor(1.0000), tensor(0.5000))
     """
 
     df1: Tensor

@@ -75,8 +75,10 @@ class Categorical(Unreparameterized, td.Categorical):
             self._validate_sample(value)
         (wide,) = self._wide()
         if has_probs(self):
-            # The logarithm of one weight: that of the others may be infinite, and so may its derivative.
-            log_probability = _choose(wide, value).log() - wide.sum(-1).log()
+            chosen = _choose(wide, value)
+            possible = chosen > 0
+            log_chosen = torch.where(possible, torch.where(possible, chosen, 1.0).log(), -torch.inf)
+            log_probability = log_chosen - wide.sum(-1).log()
         else:
             log_probability = _choose(log_softmax(wide, -1), value)
         return narrow(log_probability, self._weights, self._weights)

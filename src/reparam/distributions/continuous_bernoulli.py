@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.distributions.utils import lazy_property
 
 from reparam.distributions.base import InverseCdf
+from reparam.distributions.odds import probs_or_logits
 from reparam.distributions.precision import confine, narrow, positive_range, widen
-from reparam.errors import ParameterError
 from reparam.special import exprel, log1prel
 from reparam.special.removable import polynomial
 
@@ -52,10 +52,7 @@ class ContinuousBernoulli(InverseCdf, td.ContinuousBernoulli):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = {name: value for name, value in (("probs", probs), ("logits", logits)) if value is not None}
-        if len(given) != 1:
-            raise ParameterError(f"ContinuousBernoulli: give probs= or logits=; got {'both' if given else 'neither'}")
-        self._set(validate_args, None, **given)
+        self._set(validate_args, None, **probs_or_logits(self, probs, logits))
         self._param = self._like
 
     @lazy_property

@@ -269,8 +269,8 @@ class Geometric(Unreparameterized, td.Geometric):
         with torch.no_grad():
             uniform = noise.uniform(shape, like=self._like, generator=generator)
             precise = self._like.double()
-            log_failure = torch.log1p(-precise) if has_probs(self) else logsigmoid(-precise)
-            counts = torch.floor(uniform.log() / log_failure)
+            hazard = -torch.log1p(-precise) if has_probs(self) else -logsigmoid(-precise)
+            counts = torch.floor(-uniform.log() / hazard.clamp(min=torch.finfo(torch.float64).tiny))
             return counts.clamp(max=torch.finfo(self._like.dtype).max).to(self._like.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:

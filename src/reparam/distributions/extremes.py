@@ -55,7 +55,7 @@ class Weibull(InverseCdf, td.Weibull):
         log_standard = log_level / concentration
         # log of the largest of ∂y/∂k = y·|log t|/k² and ∂y/∂scale = y/scale, over y
         log_speed = torch.maximum(log_standard.abs().clamp(min=1).log() - concentration.log(), -log_scale)
-        over = log_standard + log_scale + log_speed.clamp(min=0) > math.log(largest)
+        over = log_standard + log_scale + log_speed.clamp(min=0) > math.log(torch.finfo(scale.dtype).max)
         under = log_standard + log_scale < math.log(smallest)
         # Beyond the dtype nothing is computed: 0 times an infinite derivative would be NaN.
         inside = ~(over | under)
@@ -145,7 +145,7 @@ class Pareto(InverseCdf, td.Pareto):
         level, log_scale, largest = -log_tails(lower, upper)[1], scale.log(), torch.finfo(self.scale.dtype).max
         # log of the largest of ∂y/∂alpha = y·t/alpha² and ∂y/∂scale = y/scale, over y
         log_speed = torch.maximum((level / alpha).clamp(min=1).log() - alpha.log(), -log_scale)
-        over = level / alpha + log_scale + log_speed.clamp(min=0) > math.log(largest)
+        over = level / alpha + log_scale + log_speed.clamp(min=0) > math.log(torch.finfo(scale.dtype).max)
         power = torch.where(over, 0.0, level) / torch.where(over, 1.0, alpha)
         drawn = torch.where(over, math.inf, torch.where(over, 1.0, scale) * torch.exp(power))
         return confine(drawn, lower, upper, 0.0, largest)
@@ -223,9 +223,10 @@ class GeneralizedPareto(InverseCdf, td.GeneralizedPareto):
         level = -log_tails(lower, torch.where(upper > 0, upper, 1.0))[1]
         # The draw and its derivatives are below max(1, scale)·max(1, t)²·e^(c·t).
         bound = level * concentration + 2 * level.clamp(min=1).log() + scale.clamp(min=1).log()
-        over = bound > math.log(largest)
+        over = bound > math.log(torch.finfo(loc.dtype).max)
         level, concentration = torch.where(over, 0.0, level), torch.where(over, 0.0, concentration)
-        drawn = torch.where(over, largest, location_scale(level * exprel(concentration * level), loc, scale))
+        drawn = location_scale(level * exprel(concentration * level), loc, scale).clamp(-largest, largest)
+        drawn = torch.where(over, largest, drawn)
         # Rounding may lead past the upper end of a bounded law.
         inside: Tensor = drawn - (drawn - end).clamp(min=0).detach()
         return torch.where(upper > 0, inside, end)

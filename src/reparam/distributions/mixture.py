@@ -68,7 +68,8 @@ class MixtureSameFamily(Implicit, td.MixtureSameFamily):
 
     Components with a path: any family on the line with a differentiable CDF, ``Independent`` of it, and multivariate
     normals; their supports must overlap. Others (counts, say) are good for ``sample`` and ``log_prob``, and
-    ``has_rsample`` is False. Quantiles, and ``noise=``, need components that are laws of this package.
+    ``has_rsample`` is False. Quantiles, and ``noise=``, need components that are laws of this package; in several
+    dimensions ``icdf`` is that of each coordinate given the earlier ones.
 
     Args:
         mixture_distribution: ``torch.distributions.Categorical`` over the K components, with finite logits.
@@ -135,6 +136,10 @@ class MixtureSameFamily(Implicit, td.MixtureSameFamily):
             return new
         _instance.__dict__.update(new.__dict__)
         return cast(Self, _instance)
+
+    def _parameters(self) -> dict[str, Tensor]:
+        """None of its own: it is made of laws."""
+        return {}
 
     @constraints.dependent_property
     def support(self) -> constraints.Constraint:

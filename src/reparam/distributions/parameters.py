@@ -231,7 +231,9 @@ def refuse(
     law_name = type(law).__name__
     if torch._C._functorch.is_batchedtensor(good):
         raise ParameterError(f"{law_name}: {name} must be {expected}, and somewhere in this vmap it is not. {remedy}")
-    batch_dims = value.dim() - event_dim(law, name)
+    # A law of laws speaks of the parameters of another, whose constraints are not its own.
+    event_dims = event_dim(law, name) if name in law.arg_constraints else 0
+    batch_dims = min(good.dim(), value.dim() - event_dims)
     per_draw = good.flatten(batch_dims).all(-1) if good.dim() > batch_dims else good
     bad = (~per_draw).nonzero()
     index = tuple(bad[0].tolist())

@@ -86,7 +86,7 @@ class HalfNormal(Pathwise, td.HalfNormal):
     """The law of ``y = σ·|ε|``, ``ε ~ N(0, 1)``.
 
     torch's ``HalfNormal`` with noise apart from the map, and with a CDF and quantile that keep their digits near 0 (and
-    the quantile in the upper tail too).
+    the quantile in the upper tail too). Both draws of an antithetic pair are the same here: use ``Sobol``.
 
     Args:
         scale: standard deviation of the normal law, positive and finite; any shape.

@@ -220,7 +220,8 @@ class ExpRelaxedCategorical(Pathwise, TorchExpRelaxedCategorical):
 
     def from_noise(self, noise: Tensor) -> Tensor:
         """``y = log softmax((α - log(-log u))/T)``; see :meth:`Pathwise.from_noise`. The noise is uniform."""
-        return log_softmax(self._scores(noise), -1).to(self.temperature.dtype)
+        drawn = log_softmax(self._scores(noise), -1)
+        return drawn.clamp(min=torch.finfo(self.temperature.dtype).min).to(self.temperature.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats on the vectors whose exponentials sum to 1: ``Σ_k log softmax(α - Ty)_k + const``.

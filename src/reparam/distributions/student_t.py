@@ -36,9 +36,9 @@ class StudentT(Implicit, td.StudentT):
     Source: ``reparam.special.beta``.
 
     Example:
-        >>> law = StudentT(torch.tensor(1.0, requires_grad=True), 0.0, 1.0)
-        >>> law.icdf(torch.tensor(0.75)).item()  # Cauchy's law
-        1.0...
+        >>> law = StudentT(torch.tensor(1.0), torch.tensor([0.0, 10.0]), 2.0)  # Cauchy's law
+        >>> law.icdf(torch.tensor(0.75))
+        tensor([ 2.0000, 12.0000])
     """
 
     def __init__(

@@ -10,14 +10,14 @@ from reparam.special.beta import beta_log_density as beta_log_density
 from reparam.special.beta import beta_quantile as beta_quantile
 from reparam.special.beta import beta_velocities as beta_velocities
 from reparam.special.beta import log_betainc as log_betainc
+from reparam.special.digamma import log_minus_digamma as log_minus_digamma
 from reparam.special.exponential_integral import scaled_exponential_integral as scaled_exponential_integral
 from reparam.special.gamma import log_gamma_density as log_gamma_density
-from reparam.special.gamma import log_gamma_quantile as log_gamma_quantile
 from reparam.special.gamma import log_gamma_tails as log_gamma_tails
 from reparam.special.gamma import log_gamma_velocity as log_gamma_velocity
 from reparam.special.gamma import log_gammainc as log_gammainc
 from reparam.special.gamma import log_gammaincc as log_gammaincc
-from reparam.special.gamma import log_minus_digamma as log_minus_digamma
+from reparam.special.gamma_quantile import log_gamma_quantile as log_gamma_quantile
 from reparam.special.log_space import log1mexp as log1mexp
 from reparam.special.log_space import log_diff_exp as log_diff_exp
 from reparam.special.normal import log_ndtr as log_ndtr

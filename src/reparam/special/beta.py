@@ -23,7 +23,7 @@ Source: Figurnov, Mohamed & Mnih, arXiv:1805.08498, for the implicit gradient. T
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -64,7 +64,8 @@ def log_betainc(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """``(log I, log(1 - I))`` of the regularised incomplete beta function at ``t = sigmoid(logit)``.
 
     Both have relative precision wherever they lie, far beyond underflow of I itself, and derivatives of any order in
-    all arguments.
+    all arguments. Only where a small concentration leaves little mass on the other side (a on the upper one) is that
+    tail what the first leaves of 1, and its relative error the rounding over a.
 
     Args:
         logit: log t - log(1-t); any shape.
@@ -309,11 +310,13 @@ def _excess_moments(
     """The integrals of ``Ψ - E Ψ``, less those of its limits ``r - ...`` and ``end_b`` where there are any."""
     at, (*_, slope, n, _, _) = _nodes(_Range(*over)), over
     low = y <= 0
-    slope = slope + n * torch.sigmoid(y.abs()) * at.grown.abs() / (1 + at.grown)
+    slope = slope + n * torch.sigmoid(torch.where(low, -y, y)) * at.grown.abs() / (1 + at.grown)
     fall = torch.where(low, at.r + at.log_grown, at.log_grown)
     rise = torch.where(low, -at.log_grown, at.r - at.log_grown)
     along_a = (_psi(-slope / a, log_t - fall) - gap_a) * at.ratio - (at.r - end_a - b / n / a) * at.exact
-    along_b = (_psi(slope / b, log_rest + rise) - gap_b) * at.ratio - end_b * at.exact
+    along_b = (
+        _psi((slope / b).clamp(max=torch.finfo(b.dtype).max), log_rest + rise) - gap_b
+    ) * at.ratio - end_b * at.exact
     return (along_a * at.weight).sum(0), (along_b * at.weight).sum(0)
 
 

@@ -9,15 +9,13 @@ import math
 import torch
 from torch import Tensor
 
+from reparam.special.quadrature import gauss_legendre
+
 __all__ = ["log_ndtr", "mills", "mills_deficit", "mills_drop"]
 
 _LEVELS = 24  # of the continued fraction: enough for float64 from _SWITCH on
 _SWITCH = 5.0
-# Gauss-Legendre with 8 nodes on (0, 1)
-_NODES = [0.019855071751231884, 0.10166676129318663, 0.2372337950418355, 0.40828267875217511]
-_NODES += [1 - node for node in reversed(_NODES)]
-_WEIGHTS = [0.050614268145188130, 0.11119051722668724, 0.15685332293894364, 0.18134189168918099]
-_WEIGHTS += list(reversed(_WEIGHTS))
+_RULE = gauss_legendre(8)
 
 
 def mills(x: Tensor) -> Tensor:
@@ -52,9 +50,8 @@ def mills_drop(x: Tensor, width: Tensor) -> Tensor:
     """
     near = width < 0.5 * x.clamp(min=1)
     short, long = torch.where(near, width, 0.0), torch.where(near, 1.0, width)
-    integral = torch.zeros_like(short)
-    for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-        integral = integral + weight * mills_deficit(x + node * short)
+    nodes, weights = _RULE.along_first(short)
+    integral = (weights * mills_deficit(x + nodes * short)).sum(0)  # M' = -D
     return torch.where(near, short * integral, mills(x) - mills(x + long))
 
 

@@ -41,7 +41,8 @@ def digamma_gap(x: Tensor, step: Tensor) -> Tensor:
     """
     shift = 16 if x.dtype == torch.float64 else 5
     here = x + torch.arange(shift, dtype=x.dtype, device=x.device).reshape(-1, *(1,) * x.dim())
-    climbed = (step / here / (here + step)).sum(0) - torch.log1p(step / x * (shift / (x + shift + step)))
+    # Divisions in this order, as step / x alone may overflow.
+    climbed = (step / (here + step) / here).sum(0) - torch.log1p(step * (shift / (x + shift + step)) / x)
     p, q = 1 / (x + shift), 1 / (x + shift + step)
     pp, qq = p * p, q * q
     series = 1 / 12 - (pp + qq) / 120 + (pp * pp + pp * qq + qq * qq) / 252 - (pp + qq) * (pp * pp + qq * qq) / 240

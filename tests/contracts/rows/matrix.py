@@ -2,10 +2,8 @@
 
 from reparam.distributions import InverseWishart, LKJCholesky, MatrixNormal, Wishart
 from tests.contracts.row import Row
-from tests.contracts.rows.multivariate import symmetric
 
 SCALE_TRIL = (((1.3, 0.0), (0.4, 0.8)), ((0.6, 0.0), (-0.7, 1.5)))
-COVARIANCE = (((1.3, 0.4), (0.4, 0.8)), ((0.6, -0.3), (-0.3, 1.5)))
 
 ROWS = (
     Row(
@@ -21,19 +19,9 @@ ROWS = (
         },
     ),
     Row(
-        "Wishart(scale_tril)",
+        "Wishart",
         lambda df, scale_tril, **options: Wishart(df, scale_tril=scale_tril, **options),
         {"df": (7.5, 12.0), "scale_tril": SCALE_TRIL},
-    ),
-    Row(
-        "Wishart(covariance_matrix)",
-        lambda df, covariance_matrix, **options: Wishart(df, symmetric(covariance_matrix), **options),
-        {"df": (7.5, 12.0), "covariance_matrix": COVARIANCE},
-    ),
-    Row(
-        "Wishart(precision_matrix)",
-        lambda df, precision_matrix, **options: Wishart(df, precision_matrix=symmetric(precision_matrix), **options),
-        {"df": (7.5, 12.0), "precision_matrix": COVARIANCE},
     ),
     Row(
         "InverseWishart",

@@ -1,11 +1,11 @@
-"""Rows of mixtures: on the line, of independent coordinates, of correlated normals."""
+"""Rows of mixtures: on the line, and of independent coordinates."""
 
 import numpy as np
 import torch
 import torch.distributions as td
 from scipy import optimize, special, stats
 
-from reparam.distributions import Independent, Logistic, MixtureSameFamily, Normal
+from reparam.distributions import Independent, MixtureSameFamily, Normal
 from tests.contracts.row import Row
 
 LOGITS = ((0.9, -0.5, 0.3), (-1.0, 0.2, 0.4))
@@ -24,7 +24,7 @@ def mixture(logits, component, **options):
 
 
 class Reference:
-    """A mixture of scipy's laws; each quantile from the tail it lies in."""
+    """A mixture of laws of scipy; each quantile from the tail it lies in."""
 
     def __init__(self, weights, parts):
         self.weights, self.parts = weights, parts
@@ -61,29 +61,21 @@ class Reference:
         return np.sqrt(self.var())
 
 
-def reference(law):
-    return lambda i: Reference(special.softmax(LOGITS[i]), [law(*at) for at in zip(LOC[i], SCALE[i], strict=True)])
-
-
-def univariate(kind):
-    return lambda logits, loc, scale, **options: mixture(logits, kind(loc, scale, **options), **options)
-
-
 SWEEP = {"logits": (-30.0, 30.0), "loc": (-100.0, 100.0), "scale": (1e-3, 1e3)}
 
 ROWS = (
     Row(
         "MixtureSameFamily(Normal)",
-        univariate(Normal),
+        lambda logits, loc, scale, **options: mixture(logits, Normal(loc, scale, **options), **options),
         {"logits": LOGITS, "loc": LOC, "scale": SCALE},
-        reference=reference(stats.norm),
+        reference=lambda i: Reference(
+            special.softmax(LOGITS[i]), [stats.norm(*at) for at in zip(LOC[i], SCALE[i], strict=True)]
+        ),
         sweep=SWEEP,
     ),
     Row(
         "MixtureSameFamily(Independent)",
-        lambda logits, loc, scale, **options: mixture(
-            logits, Independent(Logistic(loc, scale, **options), 1), **options
-        ),
+        lambda logits, loc, scale, **options: mixture(logits, Independent(Normal(loc, scale, **options), 1), **options),
         {"logits": LOGITS, "loc": VECTORS, "scale": WIDTHS},
         sweep=SWEEP,
     ),
