@@ -246,10 +246,22 @@ def test_what_the_others_refuse():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_projected_normal_density_far_out(dtype):
-    """Also opposite to a long ``loc``, and where its square overflows."""
+    """Also opposite to a long ``loc``."""
     for length in (1e-30, 1.0, 1e3, 1e15):
         loc = (torch.tensor([0.6, 0.8, 0.0], dtype=dtype) * length).requires_grad_()
         value = torch.tensor([[0.6, 0.8, 0.0], [-0.6, -0.8, 0.0]], dtype=dtype)
         log_density = ProjectedNormal(loc, validate_args=False).log_prob(value)
         assert log_density.isfinite().all()
         assert torch.autograd.grad(log_density.sum(), loc)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("distance", [1e-30, 1e30])
+def test_projected_normal_of_a_length_whose_square_is_no_number(distance):
+    direction = torch.tensor([0.6, 0.8, 0.0])
+    law = ProjectedNormal(direction * distance)
+    torch.testing.assert_close(law.mode, direction)
+    assert law.mean.isfinite().all()
+    torch.testing.assert_close(law.sample().norm(), torch.tensor(1.0))
+    if distance > 1:
+        torch.testing.assert_close(law.sample(), direction)
+        torch.testing.assert_close(law.mean, direction)

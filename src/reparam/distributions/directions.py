@@ -5,13 +5,19 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["coordinate_variance", "half_squared_distance", "log_area", "normalize", "split"]
+__all__ = ["coordinate_variance", "half_squared_distance", "length", "log_area", "normalize", "split"]
 
 
 def normalize(vector: Tensor) -> Tensor:
     """The direction of ``vector`` (last dimension), of length 1; zero stays zero."""
-    length: Tensor = torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
-    return vector / length.clamp(min=torch.finfo(vector.dtype).tiny)
+    return vector / length(vector).clamp(min=torch.finfo(vector.dtype).tiny)
+
+
+def length(vector: Tensor) -> Tensor:
+    """The length along the last dimension, which stays as one of size 1; no square over- or underflows."""
+    scale = vector.detach().abs().amax(-1, keepdim=True).clamp(min=torch.finfo(vector.dtype).tiny)
+    length: Tensor = scale * torch.linalg.vector_norm(vector / scale, dim=-1, keepdim=True)
+    return length
 
 
 def split(direction: Tensor, pole: Tensor) -> tuple[Tensor, Tensor, Tensor]:
