@@ -218,7 +218,9 @@ class Subject:
 
     def affordable(self, count: int) -> int:
         """At most ``count`` draws, and no more than memory and a few seconds allow."""
-        largest = max([1, *(value.numel() for value in self.parameters.values()), torch.Size(self.sketch.event_shape).numel()])
+        largest = max(
+            [1, *(value.numel() for value in self.parameters.values()), torch.Size(self.sketch.event_shape).numel()]
+        )
         return max(1000, min(count, 5 * _CHUNK // largest))
 
     def draw(self, count: int, *stream: int | str, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Copies]:
