@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy import integrate, stats
 from scipy.special import expit, log_expit, logit
 
