@@ -1,6 +1,5 @@
 """The beta law and the ratio of two gamma draws: both are the beta law on the logit scale."""
 
-import math
 from typing import cast
 
 import torch
@@ -10,7 +9,7 @@ from torch.distributions import constraints
 
 from reparam import noise
 from reparam.distributions.base import Implicit
-from reparam.distributions.precision import log_tails, narrow, open_sigmoid, positive_range, widen
+from reparam.distributions.precision import exp_within, log_tails, narrow, open_sigmoid, positive_range, widen
 from reparam.reparameterize import attach
 from reparam.special.beta import (
     beta_excess_velocities,
@@ -184,21 +183,6 @@ def log_f_velocities(log_ratio: Tensor, df1: Tensor, df2: Tensor) -> tuple[Tenso
     """How log x of an F draw moves with both degrees of freedom."""
     along_1, along_2 = beta_excess_velocities(log_ratio + (df1 / df2).log(), df1 / 2, df2 / 2)
     return along_1 / 2, along_2 / 2
-
-
-def exp_within(logarithm: Tensor, like: Tensor, *factors: Tensor) -> Tensor:
-    """The exponential, within the positive numbers of the dtype of ``like``; what lies beyond does not move.
-
-    The ``factors`` are how much larger than the result its derivatives may be: the upper end leaves room for them. The
-    derivative of the logarithm of a heavy-tailed draw is of the size of that logarithm, at most some hundreds, over the
-    degrees of freedom.
-    """
-    smallest, largest = positive_range(like)
-    upper = torch.full_like(factors[0], torch.finfo(logarithm.dtype).max).log()
-    for factor in factors:
-        upper = upper - torch.log1p(factor.detach())
-    upper = upper.clamp(max=math.log(largest)).nextafter(torch.zeros_like(upper))
-    return logarithm.clamp(torch.full_like(upper, math.log(smallest)), upper).exp().to(like.dtype)
 
 
 def _log_gamma(concentration: Tensor, generator: torch.Generator | None) -> Tensor:

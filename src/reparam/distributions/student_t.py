@@ -8,8 +8,8 @@ from torch import Tensor
 
 from reparam import noise
 from reparam.distributions.base import Implicit
-from reparam.distributions.beta import exp_within, log_f_velocities
-from reparam.distributions.precision import narrow, standardize
+from reparam.distributions.beta import log_f_velocities
+from reparam.distributions.precision import exp_within, narrow, standardize
 from reparam.reparameterize import attach, location_scale
 from reparam.special.beta import beta_quantile, log_betainc
 from reparam.special.stirling import stirling_remainder
