@@ -57,7 +57,7 @@ def test_the_centre_is_smooth():
     assert quantile.item() == 0.5
     density = 1 / (4 * math.gamma(1 + 1 / 3))
     gradients = torch.autograd.grad(quantile, (level, loc, power))
-    np.testing.assert_allclose([g.item() for g in gradients], [1 / density, 1.0, 0.0])
+    np.testing.assert_allclose([g.item() for g in gradients], [1 / density, 1.0, 0.0], atol=1e-300)
     value = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
     level = law.cdf(value)
     assert level.item() == 0.5

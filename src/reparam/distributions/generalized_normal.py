@@ -59,12 +59,13 @@ class GeneralizedNormal(Implicit):
         self._set(validate_args, loc=loc, scale=scale, power=power)
 
     def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
-        power = self._wide()[2].expand(self._extended_shape(sample_shape))
+        _, scale, power = self._wide()
+        power = power.expand(self._extended_shape(sample_shape))
         fixed = power.detach()
         log_x = draw_standard(1 / fixed, generator).log_x
         sign = 2 * noise.bernoulli(torch.full_like(fixed, 0.5), generator=generator) - 1
-        size = exp_within(log_x / fixed, fixed)
-        return self._located(attach(sign * size, _velocities, power))
+        log_size = attach(log_x / fixed, _log_velocities, power)
+        return self._located(sign * exp_within(log_size, power, 1000 / power, scale))
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         power = self._wide()[2].double()
@@ -127,9 +128,12 @@ def _velocities(standard: Tensor, power: Tensor) -> tuple[Tensor]:
     largest = torch.finfo(standard.dtype).max
     moving = (standard.abs() < largest / 2) & (standard != 0)  # what overflows does not move
     inside = torch.where(moving, standard, 1.0)
-    log_size = inside.abs().log()
-    speed = -inside / power * (log_gamma_velocity(power * log_size, 1 / power) / power**2 + log_size)
+    speed = inside * _log_velocities(inside.abs().log(), power)[0]
     return (torch.where(moving, speed, 0.0).clamp(-largest, largest),)
+
+
+def _log_velocities(log_size: Tensor, power: Tensor) -> tuple[Tensor]:
+    return (-(log_gamma_velocity(power * log_size, 1 / power) / power**2 + log_size) / power,)
 
 
 def _quantile_partials(standard: Tensor, lower: Tensor, power: Tensor) -> tuple[Tensor, Tensor]:

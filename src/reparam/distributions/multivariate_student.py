@@ -80,7 +80,8 @@ class MultivariateStudentT(Implicit):
         largest = torch.finfo(self.loc.dtype).max
         # A product of normals with a row of L makes it larger by this at most. There the factor ends, so that no sum is
         # inf - inf, and it stops moving before, so that no gradient overflows.
-        rows = 10 * self.event_shape[0] * squared_length(self._unbroadcasted_scale_tril).amax(-1).sqrt()
+        lengths = squared_length(self._unbroadcasted_scale_tril.detach()).sqrt()
+        rows = 10 * self.event_shape[0] * lengths.amax(-1).clamp(min=1)
         factor = exp_within(-0.5 * log_g, half, 1000 / half, rows).minimum(largest / (1 + rows))
         drawn = affine(normal * factor.unsqueeze(-1), widen(self.loc), self._unbroadcasted_scale_tril)
         return drawn.clamp(-largest, largest).to(self.loc.dtype)

@@ -112,8 +112,8 @@ def exp_within(logarithm: Tensor, like: Tensor, *factors: Tensor) -> Tensor:
     Example:
         >>> x = torch.tensor([-200.0, 1.0, 85.0, 200.0], requires_grad=True)
         >>> y = exp_within(x, x, torch.tensor(1e4))
-        >>> y.tolist()[1:], torch.autograd.grad(y.sum(), x)[0]
-        ([2.7182817459106445, 8.223012454941697e+36, 3.4028234663852886e+38], tensor([0.0000, 2.7183, 0.0000, 0.0000]))
+        >>> y.isfinite().all(), torch.autograd.grad(y.sum(), x)[0]
+        (tensor(True), tensor([0.0000, 2.7183, 0.0000, 0.0000]))
     """
     smallest, largest = positive_range(like)
     room = math.log(torch.finfo(logarithm.dtype).max) - sum(torch.log1p(factor.detach()) for factor in factors)
