@@ -116,6 +116,22 @@ def test_cdf_is_differentiable_in_everything(law):
     assert torch.autograd.gradgradcheck(cdf, arguments)
 
 
+@pytest.mark.parametrize("law", [Gamma, InverseGamma])
+@pytest.mark.parametrize("value", [1e-30, 1.0, 1e30])
+def test_densities_at_extreme_parameters(law, value):
+    """Also where rate · value or its ratio to the concentration is beyond the numbers of float32."""
+    concentration = torch.tensor([1e-30, 1e-3, 1.0, 1e3]).repeat(3).requires_grad_()
+    rate = torch.tensor([1e-30, 1.0, 1e30]).repeat_interleave(4).requires_grad_()
+    seen = law(concentration, rate).log_prob(torch.tensor(value))
+    a, r = concentration.detach().double(), rate.detach().double()
+    log_x = math.log(value) * (1 if law is Gamma else -1) + r.log()
+    exact = a * log_x - log_x.exp() - torch.lgamma(a) - math.log(value)
+    representable = exact.abs() < 3e38
+    torch.testing.assert_close(seen.detach().double()[representable], exact[representable], rtol=1e-5, atol=1e-5)
+    gradients = torch.autograd.grad(seen.sum(), (concentration, rate))
+    assert not any(gradient.isnan().any() for gradient in gradients)
+
+
 def test_gamma_at_zero():
     law = Gamma(torch.tensor([0.5, 1.0, 2.0]), 3.0)
     assert law.cdf(torch.zeros(3)).tolist() == [0.0, 0.0, 0.0]

@@ -302,12 +302,13 @@ def _exp_inside(logarithm: Tensor, dtype: torch.dtype) -> Tensor:
 
 def log_ratio(x: Tensor, log_x: Tensor, concentration: Tensor) -> Tensor:
     """``log(x / concentration)``, to the last digits that x has; from ``log_x`` where x is beyond the numbers."""
-    ratio = x / concentration
-    near, inside = (ratio > 0.5) & (ratio < 2), (ratio > torch.finfo(x.dtype).tiny) & (ratio < torch.finfo(x.dtype).max)
-    inside = inside & ~near
-    close = torch.log1p(torch.where(near, x - concentration, 0.0) / concentration)
-    far = torch.where(inside, torch.where(inside, ratio, 1.0).log(), log_x - concentration.log())
-    return torch.where(near, close, far)
+    limits, ratio = torch.finfo(x.dtype), x.detach() / concentration.detach()
+    inside = (ratio > limits.tiny) & (ratio < limits.max)
+    near = (ratio > 0.5) & (ratio < 2)
+    # Each formula sees only the arguments it is good for: where() alone would let a NaN gradient through.
+    close = torch.log1p((torch.where(near, x, concentration) - concentration) / concentration)
+    far = torch.log(torch.where(inside, x, concentration) / concentration)
+    return torch.where(near, close, torch.where(inside, far, log_x - concentration.log()))
 
 
 def at_zero(value: Tensor, concentration: Tensor) -> Tensor:

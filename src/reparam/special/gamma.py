@@ -68,7 +68,7 @@ def log_gamma_density(log_ratio: Tensor, concentration: Tensor) -> Tensor:
 
 
 def _density_partials(value: Tensor, log_ratio: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
-    growth = torch.expm1(log_ratio)
+    growth = torch.expm1(log_ratio).clamp(max=torch.finfo(a.dtype).max)  # inf would be subtracted from inf
     return -a * growth, log_ratio - growth + log_minus_digamma(a)
 
 

@@ -57,19 +57,20 @@ def in_pieces(function: Callable[..., Tensor], depth: int, *arguments: Tensor) -
 
 
 def where_each(*cases: tuple[Tensor, Callable[..., Tensor]], arguments: tuple[Tensor, ...]) -> Tensor:
-    """Each element by the function of the case it belongs to (masks exclude each other); NaN where it has none.
+    """Each element by the function of the case it belongs to: exactly one, except for NaN, which stays NaN.
 
-    On a CPU each function sees its own elements only. Elsewhere, where that would wait for the device, each sees all:
-    it has to return something for the others, be it NaN.
+    On a CPU the commonest case is computed for all elements, which costs less than to pick them out, and the others for
+    their own elements only. Elsewhere, where counting would wait for the device, every case is computed for all. So
+    each function has to return something for elements of other cases, be it NaN.
     """
-    result = torch.full_like(arguments[0], torch.nan)
-    if not _waits_for_nobody(result):
-        for mask, function in cases:
+    if not _waits_for_nobody(arguments[0]):
+        result = cases[0][1](*arguments)
+        for mask, function in cases[1:]:
             result = torch.where(mask, function(*arguments), result)
         return result
-    for mask, function in cases:
-        if mask.all():
-            return function(*arguments)
+    commonest, *others = sorted(cases, key=lambda case: int(case[0].count_nonzero()), reverse=True)
+    result = commonest[1](*arguments)
+    for mask, function in others:
         if mask.any():
             (index,) = mask.nonzero(as_tuple=True)
             result[index] = function(*(argument[index] for argument in arguments))
