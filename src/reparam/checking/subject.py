@@ -190,7 +190,9 @@ class Subject:
 
     @cached_property
     def has_rsample(self) -> bool:
-        """Whether ``rsample`` gives draws, whatever the law says of itself."""
+        """Whether ``rsample`` gives draws that move with a parameter, whatever the law says of itself."""
+        if not self.parameters:
+            return False
         if self.sketch.has_rsample:
             return True
         try:
@@ -216,7 +218,9 @@ class Subject:
 
     def affordable(self, count: int) -> int:
         """At most ``count`` draws, and no more than memory and a few seconds allow."""
-        largest = max([1, *(value.numel() for value in self.parameters.values()), self.sketch.event_shape.numel()])
+        largest = max(
+            [1, *(value.numel() for value in self.parameters.values()), torch.Size(self.sketch.event_shape).numel()]
+        )
         return max(1000, min(count, 5 * _CHUNK // largest))
 
     def draw(self, count: int, *stream: int | str, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Copies]:

@@ -21,6 +21,7 @@ __all__ = ["TOLERANCE", "check_velocity"]
 # Relative to the velocity without cancellation. Quadrature is good to 1e-9; float64 formulas for velocities reach 1e-9
 # easily, and approximations made for float32 (1e-3 to 1e-5) do not reach 1e-6.
 TOLERANCE = 1e-6
+_NEGLIGIBLE = 1e-8  # of the typical velocity: smaller ones are lost in the rounding of any sum with the others
 _SMOOTH = 0.5  # von Neumann ratio: 0 for errors that follow the draw, 1 for errors that are noise
 _SMALL = 1e-3  # typical relative size below which noise is inaccuracy and not a second source of randomness
 _BINS = 20
@@ -48,6 +49,7 @@ def _check_one(
     scale, rounding = truth.scale[known, index], truth.uncertainty[known, index]
     if not len(draws):
         return passed("velocity", "the density does not depend on it", parameter=label)
+    scale = scale.clamp(min=_NEGLIGIBLE * float(scale.median()))
     errors = (came - expected) / scale
     excess = (errors.abs() - rounding / scale).clamp(min=0)
     worst = int(excess.argmax())

@@ -10,7 +10,7 @@ from torch.distributions import constraints
 
 from reparam import noise
 from reparam.distributions.base import Implicit
-from reparam.distributions.precision import log_tails, narrow, open_sigmoid, positive_range, widen
+from reparam.distributions.precision import exp_within, log_tails, narrow, open_sigmoid, positive_range, widen
 from reparam.reparameterize import attach
 from reparam.special.beta import (
     beta_excess_velocities,
@@ -163,7 +163,7 @@ class FisherSnedecor(Implicit, td.FisherSnedecor):
         df1, df2 = self._wide()
         log_odds = _log_gamma((df1 / 2).expand(shape), generator) - _log_gamma((df2 / 2).expand(shape), generator)
         log_ratio = attach(log_odds - (df1 / df2).log(), log_f_velocities, df1, df2)
-        return exp_within(log_ratio, self._like, df1, df2)
+        return exp_within(log_ratio, self._like, 1000 / df1, 1000 / df2)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         return self._log_quantile(*log_tails(lower, upper))
@@ -171,7 +171,7 @@ class FisherSnedecor(Implicit, td.FisherSnedecor):
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         df1, df2 = self._wide()
         log_odds = beta_quantile(log_lower, log_upper, df1 / 2, df2 / 2)
-        return exp_within(log_odds - (df1 / df2).log(), self._like, df1, df2)
+        return exp_within(log_odds - (df1 / df2).log(), self._like, 1000 / df1, 1000 / df2)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats; shape as broadcast."""
@@ -215,21 +215,6 @@ def log_f_velocities(log_ratio: Tensor, df1: Tensor, df2: Tensor) -> tuple[Tenso
     """How log x of an F draw moves with both degrees of freedom."""
     along_1, along_2 = beta_excess_velocities(log_ratio + (df1 / df2).log(), df1 / 2, df2 / 2)
     return along_1 / 2, along_2 / 2
-
-
-def exp_within(logarithm: Tensor, like: Tensor, *scarce: Tensor) -> Tensor:
-    """The exponential, within the positive numbers of the dtype of ``like``; what lies beyond does not move.
-
-    The derivatives of the logarithm are of the size of its value over a few ``scarce`` degrees of freedom, and the
-    upper end leaves room for them.
-    """
-    smallest, largest = positive_range(like)
-    room = torch.full_like(scarce[0], torch.finfo(logarithm.dtype).max).log()
-    for number in scarce:
-        room = room - torch.log1p(1000 / number.detach())
-    upper = room.clamp(max=math.log(largest)).nextafter(torch.zeros_like(room))
-    lower = torch.full_like(upper, math.log(smallest))
-    return logarithm.clamp(lower, upper).exp().to(like.dtype)
 
 
 def _log_gamma(concentration: Tensor, generator: torch.Generator | None) -> Tensor:

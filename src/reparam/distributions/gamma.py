@@ -259,6 +259,7 @@ class StandardGammaDraw(NamedTuple):
     g: Tensor
     shrinkage: Tensor
     log_x: Tensor  # the only part that moves with a
+    speed: Tensor  # more than it moves by: log x is at most some hundreds, and moves by at most about (1 + |log x|) / a
 
 
 def draw_standard(concentration: Tensor, generator: torch.Generator | None) -> StandardGammaDraw:
@@ -270,7 +271,8 @@ def draw_standard(concentration: Tensor, generator: torch.Generator | None) -> S
     """
     g, e = noise.standard_gamma(concentration, generator=generator)
     shrinkage = (e / concentration.detach()).clamp(max=torch.finfo(e.dtype).max)
-    return StandardGammaDraw(g, shrinkage, attach(g.log() - shrinkage, _velocities, concentration))
+    log_x = attach(g.log() - shrinkage, _velocities, concentration)
+    return StandardGammaDraw(g, shrinkage, log_x, 1 + 1000 / concentration.detach())
 
 
 def _velocities(log_x: Tensor, concentration: Tensor) -> tuple[Tensor]:
@@ -280,15 +282,16 @@ def _velocities(log_x: Tensor, concentration: Tensor) -> tuple[Tensor]:
 def _scale(draw: StandardGammaDraw, rate: Tensor, power: int) -> Tensor:
     """``(x / rate)^power``, power 1 or -1, without the digits that ``exp(log x)`` would lose at large concentrations.
 
-    What lies beyond the numbers of the dtype is the last of them, and does not move.
+    What lies beyond the numbers of the dtype is the last of them, and does not move; nor does what lies so close to the
+    end that its derivative would be beyond.
     """
-    base = draw.g / rate if power > 0 else rate / draw.g
-    root = torch.exp(-0.5 * power * draw.shrinkage)  # twice, because once may underflow where rate makes up for it
-    value, limits = (base * root * root).detach(), torch.finfo(base.dtype)
-    inside = (value >= limits.tiny) & (value <= limits.max)
-    root = torch.where(inside, root, 1.0)
-    still = draw.log_x - (draw.g.log() - draw.shrinkage)  # 0, with the derivatives of log x
-    return torch.where(inside, base * root * root * torch.exp(power * still), value.clamp(limits.tiny, limits.max))
+    root = torch.exp(-0.5 * power * draw.shrinkage)  # twice: once may underflow where rate makes up for it
+    value = (draw.g / rate.detach() if power > 0 else rate.detach() / draw.g) * root * root
+    limits = torch.finfo(value.dtype)
+    inside = (value >= limits.tiny) & (value <= limits.max / (1 + 1 / rate.detach()) / draw.speed)
+    log_scaled = draw.log_x - rate.log()
+    moving = torch.where(inside, value, 1.0) * torch.exp(power * (log_scaled - log_scaled.detach()))
+    return torch.where(inside, moving, value.clamp(limits.tiny, limits.max))
 
 
 def _exp_inside(logarithm: Tensor, dtype: torch.dtype) -> Tensor:

@@ -9,7 +9,7 @@ from torch.distributions import constraints
 from reparam import noise
 from reparam.distributions.base import Implicit
 from reparam.distributions.gamma import draw_standard
-from reparam.distributions.precision import narrow, standardize
+from reparam.distributions.precision import exp_within, narrow, standardize
 from reparam.reparameterize import attach, location_scale
 from reparam.special import log_gamma_quantile, log_gamma_tails, log_gamma_velocity
 
@@ -63,14 +63,15 @@ class GeneralizedNormal(Implicit):
         fixed = power.detach()
         log_x = draw_standard(1 / fixed, generator).log_x
         sign = 2 * noise.bernoulli(torch.full_like(fixed, 0.5), generator=generator) - 1
-        return self._located(attach(sign * _bounded_exp(log_x / fixed), _velocities, power))
+        size = exp_within(log_x / fixed, fixed)
+        return self._located(attach(sign * size, _velocities, power))
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         power = self._wide()[2].double()
         smaller, power = torch.broadcast_tensors(torch.minimum(lower, upper).double(), power)
         twice = 2 * smaller.detach()
         log_x = log_gamma_quantile(1 / power.detach(), torch.log1p(-twice), twice.log())
-        size = _bounded_exp(log_x / power.detach())
+        size = exp_within(log_x / power.detach(), power)
         standard = torch.where(lower < upper, -size, size)
         return self._located(attach(standard, _quantile_partials, lower.double().expand(power.shape), power))
 
@@ -123,8 +124,12 @@ class GeneralizedNormal(Implicit):
 
 def _velocities(standard: Tensor, power: Tensor) -> tuple[Tensor]:
     """``∂ε/∂power`` at a fixed level: log x = power · log|ε| moves with a = 1/power."""
-    log_size = _nonzero(standard).abs().log()
-    return (-standard / power * (log_gamma_velocity(power * log_size, 1 / power) / power**2 + log_size),)
+    largest = torch.finfo(standard.dtype).max
+    moving = (standard.abs() < largest / 2) & (standard != 0)  # what overflows does not move
+    inside = torch.where(moving, standard, 1.0)
+    log_size = inside.abs().log()
+    speed = -inside / power * (log_gamma_velocity(power * log_size, 1 / power) / power**2 + log_size)
+    return (torch.where(moving, speed, 0.0).clamp(-largest, largest),)
 
 
 def _quantile_partials(standard: Tensor, lower: Tensor, power: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,7 +148,3 @@ def _log_density(standard: Tensor, power: Tensor) -> Tensor:
 
 def _nonzero(standard: Tensor) -> Tensor:
     return torch.where(standard == 0, 1.0, standard)
-
-
-def _bounded_exp(logarithm: Tensor) -> Tensor:
-    return logarithm.clamp(max=math.log(torch.finfo(logarithm.dtype).max)).exp()

@@ -57,9 +57,9 @@ class HypersphericalUniform(Pathwise):
         self._zero = torch.zeros((), dtype=dtype, device=device)
         if not self._zero.is_floating_point():
             raise ParameterError(f"HypersphericalUniform: dtype must be floating point; got {dtype}")
+        validating = self._validate_args if validate_args is None else validate_args
         td.Distribution.__init__(self, torch.Size(batch_shape), torch.Size([dim]), validate_args=False)
-        if validate_args is not None:
-            self._validate_args = validate_args
+        self._validate_args = validating
 
     @property
     def _like(self) -> Tensor:

@@ -9,7 +9,7 @@ from torch.distributions import constraints
 from reparam.distributions.base import Implicit
 from reparam.distributions.gamma import LogGamma
 from reparam.distributions.parameters import same_size
-from reparam.distributions.precision import narrow, widen
+from reparam.distributions.precision import exp_within, narrow, widen
 from reparam.distributions.triangular import half_log_det, solve, squared_length
 from reparam.noise import standard_normal
 from reparam.reparameterize import affine
@@ -78,8 +78,10 @@ class MultivariateStudentT(Implicit):
         half = widen(self.df) / 2
         log_g = LogGamma(half, half, validate_args=False).rsample(sample_shape, generator=generator)
         largest = torch.finfo(self.loc.dtype).max
-        # The factor stays so far below overflow that its product with a normal is finite, and with it the gradient.
-        factor = (-0.5 * log_g).clamp(max=math.log(torch.finfo(log_g.dtype).max) - 7).exp()
+        # A product of normals with a row of L makes it larger by this at most. There the factor ends, so that no sum is
+        # inf - inf, and it stops moving before, so that no gradient overflows.
+        rows = 10 * self.event_shape[0] * squared_length(self._unbroadcasted_scale_tril).amax(-1).sqrt()
+        factor = exp_within(-0.5 * log_g, half, 1000 / half, rows).minimum(largest / (1 + rows))
         drawn = affine(normal * factor.unsqueeze(-1), widen(self.loc), self._unbroadcasted_scale_tril)
         return drawn.clamp(-largest, largest).to(self.loc.dtype)
 

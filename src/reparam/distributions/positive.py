@@ -87,10 +87,10 @@ class LogNormal(Pathwise, td.LogNormal):
 
     @property
     def _log_range(self) -> tuple[float, float]:
-        """What may be exponentiated: one step inside the range, so that rounding does not lead out of it."""
-        smallest, largest = (math.log(end) for end in positive_range(self.loc))
+        """What may be exponentiated: a step inside the range, above with room for the derivative in σ, ``y·ε``."""
+        smallest, largest = positive_range(self.loc)
         step = torch.finfo(torch.promote_types(self.loc.dtype, torch.float32)).eps
-        return smallest * (1 - step), largest * (1 - step)
+        return math.log(smallest) * (1 - step), math.log(largest / 16)
 
 
 class HalfNormal(Pathwise, td.HalfNormal):

@@ -97,7 +97,7 @@ class PowerSpherical(Pathwise):
         a, b = self._shapes(concentration)
         logit = beta_quantile(*log_betainc(-2 * half_tangent.log(), b, b), a, b).unsqueeze(-1)
         across = 2 * torch.exp((logsigmoid(logit) + logsigmoid(-logit)) / 2)
-        return (pole * torch.tanh(logit / 2) + tangent * across).to(self.loc.dtype)
+        return normalize(pole * torch.tanh(logit / 2) + tangent * across).to(self.loc.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats with respect to the sphere's area; shape as broadcast."""

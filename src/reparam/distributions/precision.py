@@ -1,5 +1,7 @@
 """Half types are computed in float32 and rounded once, and tails keep their digits: where both are seen to."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,7 @@ from reparam.special.log_space import log1mexp
 
 __all__ = [
     "confine",
+    "exp_within",
     "exponential_level",
     "log_tails",
     "narrow",
@@ -111,6 +114,27 @@ def confine(quantile: Tensor, lower: Tensor, upper: Tensor, smallest: float, lar
         tensor([0.0000e+00, 1.0000e-38,        inf])
     """
     return torch.where((lower > 0) & (upper > 0), quantile.clamp(smallest, largest), quantile)
+
+
+def exp_within(logarithm: Tensor, like: Tensor, *factors: Tensor) -> Tensor:
+    """The exponential of a log draw, within the positive numbers of the dtype of ``like``, with a finite gradient.
+
+    A draw stops moving before a derivative could overflow: ``factors`` say how much larger than the draw its
+    derivatives may be. That of the logarithm of a heavy-tailed draw is of the size of the logarithm, at most some
+    hundreds, over the degrees of freedom.
+
+    Example:
+        >>> x = torch.tensor([-200.0, 1.0, 85.0, 200.0], requires_grad=True)
+        >>> y = exp_within(x, x, torch.tensor(1e4))
+        >>> y.tolist()[1:], torch.autograd.grad(y.sum(), x)[0]
+        ([2.7182817459106445, 8.223012454941697e+36, 3.4028234663852886e+38], tensor([0.0000, 2.7183, 0.0000, 0.0000]))
+    """
+    smallest, largest = positive_range(like)
+    room = math.log(torch.finfo(logarithm.dtype).max) - sum(torch.log1p(factor.detach()) for factor in factors)
+    moving = torch.where(logarithm < room, logarithm, logarithm.detach())
+    end = math.log(largest)
+    value = moving.clamp(math.log(smallest), end * (1 - torch.finfo(logarithm.dtype).eps)).exp()
+    return torch.where(logarithm < end, value, largest).clamp(min=smallest).to(like.dtype)
 
 
 def open_sigmoid(logit: Tensor, like: Tensor) -> Tensor:

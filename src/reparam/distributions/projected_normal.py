@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from reparam.distributions.base import Pathwise
-from reparam.distributions.directions import normalize
+from reparam.distributions.directions import length, normalize
 from reparam.distributions.parameters import unit_vector
 from reparam.distributions.precision import narrow, widen
 from reparam.errors import ParameterError
@@ -23,8 +23,8 @@ _RULES = {torch.float32: gauss_legendre(32), torch.float64: gauss_legendre(48)}
 class ProjectedNormal(Pathwise):
     """The direction of a normal vector: ``x = z/|z|``, ``z ~ N(loc, I)``, on the unit sphere in d dimensions.
 
-    Uniform at ``loc = 0``; the longer ``loc`` is, the closer draws lie to its direction. Its density is one-dimensional
-    integral over the length of z, computed to 1e-12 in every dimension.
+    Uniform at ``loc = 0``; the longer ``loc`` is, the closer draws lie to its direction. Its density is an integral
+    over the length of z, computed to 1e-12 in every dimension.
 
     Args:
         loc: mean of z, finite; shape ``[*batch_shape, d]``, d >= 2.
@@ -54,11 +54,11 @@ class ProjectedNormal(Pathwise):
     def mean(self) -> Tensor:
         """``loc · √(2/π) ∫ exp(-|loc|² sin²φ / 2) cos^d φ dφ`` over (0, π/2), inside the ball."""
         loc, dim = widen(self.loc), self.event_shape[0]
-        length = torch.linalg.vector_norm(loc, dim=-1, keepdim=True)
-        width = (math.sqrt(2 * _DEPTH) / torch.hypot(length.detach(), length.new_tensor(dim**0.5))).clamp(max=1)
-        nodes, weights = _RULES[loc.dtype].along_first(length)
+        distance = length(loc)
+        width = (math.sqrt(2 * _DEPTH) / torch.hypot(distance.detach(), loc.new_tensor(dim**0.5))).clamp(max=1)
+        nodes, weights = _RULES[loc.dtype].along_first(distance)
         angle = nodes * width * (math.pi / 2)
-        integrand = torch.exp(-0.5 * (length * torch.sin(angle)) ** 2) * torch.cos(angle) ** dim
+        integrand = torch.exp(-0.5 * (distance * torch.sin(angle)) ** 2) * torch.cos(angle) ** dim
         integral = (weights * integrand).sum(0) * width * (math.pi / 2)
         return (loc * math.sqrt(2 / math.pi) * integral).to(self.loc.dtype)
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from reparam import noise
 from reparam.distributions.base import Implicit
-from reparam.distributions.beta import exp_within, log_f_velocities
-from reparam.distributions.precision import narrow, standardize
+from reparam.distributions.beta import log_f_velocities
+from reparam.distributions.precision import exp_within, narrow, standardize
 from reparam.reparameterize import attach, location_scale
 from reparam.special.beta import beta_quantile, log_betainc
 from reparam.special.stirling import stirling_remainder
@@ -58,7 +58,7 @@ class StudentT(Implicit, td.StudentT):
         g, e = noise.standard_gamma(half, generator=generator)
         log_shrink = (g / half).log() - (e / half).clamp(max=torch.finfo(df.dtype).max)
         log_size = _log_size(normal) - log_shrink / 2
-        size = exp_within(attach(log_size, _log_size_velocity, df), df, df, 1000 / scale)
+        size = exp_within(attach(log_size, _log_size_velocity, df), df, 1000 / df, scale)
         return self._place(torch.where(normal < 0, -size, size))
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class StudentT(Implicit, td.StudentT):
             tiny = torch.finfo(lower.dtype).tiny
             inside = (upper - lower).abs().clamp(min=tiny)
             log_odds = beta_quantile(outside.log(), inside.log(), df.detach() / 2, torch.full_like(df, 0.5))
-            size = exp_within((df.log() - log_odds) / 2, df, df, 1000 / scale)
+            size = exp_within((df.log() - log_odds) / 2, df, 1000 / df, scale)
             standard = torch.where(lower < upper, -size, size) * (lower != upper)
         return self._place(attach(standard, _quantile_velocity, lower, upper, df))
 

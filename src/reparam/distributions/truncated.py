@@ -13,6 +13,7 @@ from reparam.distributions.base import InverseCdf, Law
 from reparam.distributions.intervals import Interval, NormalInterval, interval
 from reparam.distributions.location_scale import Normal
 from reparam.distributions.parameters import extended_real, refuse
+from reparam.distributions.precision import confine
 from reparam.errors import ParameterError
 
 __all__ = ["Truncated", "TruncatedNormal"]
@@ -56,7 +57,9 @@ class _Truncation(InverseCdf):
         smaller = torch.where(left, lower, upper).double()  # exact, and the larger from it
         levels = torch.where(left, smaller, 1 - smaller), torch.where(left, 1 - smaller, smaller)
         drawn = self._interval(self.low, self.high).quantile(*levels)
-        return drawn.clamp(self.low.double(), self.high.double()).to(lower.dtype)
+        largest = torch.finfo(self.low.dtype).max
+        inside = drawn.clamp(self.low.double(), self.high.double())
+        return confine(inside, lower, upper, -largest, largest).to(lower.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, that of the base law less the logarithm of its mass in the interval; -inf off it."""

@@ -34,7 +34,7 @@ class VonMises(InverseCdf, td.VonMises):
     Example:
         >>> law = VonMises(torch.tensor(3.0), torch.tensor(100.0))
         >>> law.from_noise(torch.tensor([0.01, 0.5, 0.99]))  # past π the angles go on from -π
-        tensor([ 2.7664,  3.0000, -3.0496])
+        tensor([ 2.7665,  3.0000, -3.0497])
     """
 
     def __init__(self, loc: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
@@ -72,7 +72,8 @@ class VonMises(InverseCdf, td.VonMises):
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         loc, concentration = self._wide()
         law = PolarAngle(concentration.detach(), 0)
-        angle = law.quantile((upper - lower).abs(), 2 * torch.minimum(lower, upper))
+        inside = (upper - lower).abs().clamp(min=torch.finfo(lower.dtype).tiny)
+        angle = law.quantile(inside, 2 * torch.minimum(lower, upper))
         deviation = attach(torch.where(lower < upper, -angle, angle), _deviation_velocities, concentration, lower)
         return _wrap(loc + deviation)
 

@@ -89,7 +89,7 @@ class VonMisesFisher(Pathwise):
         pole = normalize(loc)
         cosine, sine, tangent = split(normalize(noise.to(loc.dtype)), pole)
         angle = _slide(torch.atan2(sine, cosine), concentration, self.event_shape[0] - 2).unsqueeze(-1)
-        return (pole * torch.cos(angle) + tangent * torch.sin(angle)).to(self.loc.dtype)
+        return normalize(pole * torch.cos(angle) + tangent * torch.sin(angle)).to(self.loc.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats with respect to the sphere's area; shape as broadcast."""

@@ -59,8 +59,8 @@ def log_normalized_iv(order: float, x: Tensor) -> Tensor:
     Args as for :func:`bessel_ratio`.
 
     Example:
-        >>> log_normalized_iv(0.5, torch.tensor(1.0)), math.log(math.sinh(1))
-        (tensor(0.1614), 0.16143936157119558)
+        >>> log_normalized_iv(0.5, torch.tensor(1.0))  # log sinh 1
+        tensor(0.1614)
     """
     return attach(_value(x.detach(), order, "log_iv"), lambda _, x: (bessel_ratio(order, x),), x)
 

@@ -49,7 +49,7 @@ def beta_log_density(logit: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
     Example:
         >>> beta_log_density(torch.tensor(0.0), torch.tensor(1e8), torch.tensor(1e8))
-        tensor(7.9410)
+        tensor(7.9448)
     """
     n, lower = a + b, a < b
     # Not minimum(): where a = b its derivative would be that of neither.
@@ -73,9 +73,8 @@ def log_betainc(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         b: positive and finite; broadcasts.
 
     Example:
-        >>> lower, upper = log_betainc(torch.tensor(-1000.0), torch.tensor(2.0), torch.tensor(3.0))
-        >>> lower.item(), upper.item()  # I is nearly 6·t², and 1 - I is 1
-        (-1998.208251953125, 0.0)
+        >>> log_betainc(torch.tensor(-1000.0), torch.tensor(2.0), torch.tensor(3.0))[0]  # I is nearly 6·t²
+        tensor(-1998.2083)
     """
     logit, a, b = torch.broadcast_tensors(logit, a, b)
     with torch.no_grad():

@@ -88,8 +88,7 @@ def on_lower_side(log_x: Tensor, a: Tensor) -> Tensor:
 
 
 def log_density(log_ratio: Tensor, a: Tensor) -> Tensor:
-    """``a log x - x - log Γ(a)`` at ``log x = log a + log_ratio``, by Stirling's formula, where nothing large
-    cancels."""
+    """``a log x - x - log Γ(a)`` at ``log x = log a + log_ratio``, by Stirling's formula: nothing large cancels."""
     far = len(BERNOULLI) + 3
     z, near = a.clamp(min=far), a.clamp(max=far)
     half_log_two_pi = 0.5 * math.log(2 * math.pi)

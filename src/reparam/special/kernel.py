@@ -50,7 +50,7 @@ def in_pieces(function: Callable[..., Tensor], depth: int, *arguments: Tensor) -
     """
     first = arguments[0]
     size = max(1, _CACHE // (depth * first.element_size()))
-    if first.device.type != "cpu" or len(first) <= size:
+    if not _waits_for_nobody(first) or len(first) <= size:
         return function(*arguments)
     pieces = zip(*(argument.split(size) for argument in arguments), strict=True)
     return torch.cat([function(*piece) for piece in pieces], -1)
@@ -63,7 +63,7 @@ def where_each(*cases: tuple[Tensor, Callable[..., Tensor]], arguments: tuple[Te
     it has to return something for the others, be it NaN.
     """
     result = torch.full_like(arguments[0], torch.nan)
-    if result.device.type != "cpu":
+    if not _waits_for_nobody(result):
         for mask, function in cases:
             result = torch.where(mask, function(*arguments), result)
         return result
@@ -74,3 +74,8 @@ def where_each(*cases: tuple[Tensor, Callable[..., Tensor]], arguments: tuple[Te
             (index,) = mask.nonzero(as_tuple=True)
             result[index] = function(*(argument[index] for argument in arguments))
     return result
+
+
+def _waits_for_nobody(tensor: Tensor) -> bool:
+    """Whether looking at values is free."""
+    return tensor.device.type == "cpu"

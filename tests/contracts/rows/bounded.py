@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy import integrate, stats
 from scipy.special import expit, log_expit, logit
 
@@ -56,6 +57,7 @@ ROWS = (
         Uniform,
         {"low": LOW, "high": HIGH},
         reference=lambda i: stats.uniform(LOW[i], HIGH[i] - LOW[i]),
+        sorted=lambda p: {"low": torch.minimum(p["low"], p["high"]), "high": torch.maximum(p["low"], p["high"])},
     ),
     Row(
         "LogitNormal",

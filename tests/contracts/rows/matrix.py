@@ -22,11 +22,13 @@ ROWS = (
         "Wishart",
         lambda df, scale_tril, **options: Wishart(df, scale_tril=scale_tril, **options),
         {"df": (7.5, 12.0), "scale_tril": SCALE_TRIL},
+        sweep={"df": (4.0, 1000.0)},
     ),
     Row(
         "InverseWishart",
         InverseWishart,
         {"df": (24.5, 30.0), "scale_tril": SCALE_TRIL},
+        sweep={"df": (4.0, 1000.0)},
     ),
     Row(
         "LKJCholesky",
