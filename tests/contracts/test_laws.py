@@ -339,6 +339,17 @@ def test_density_cdf_quantile_and_moments_agree_with_scipy(row):
                 assert not ours[element].isfinite()
 
 
+@univariate
+def test_log_tails_are_the_logarithms_of_the_tails(row):
+    for element in range(2):
+        law, reference = row.law(validate_args=False), row.reference(element)
+        levels = np.array([1e-3, 0.2, 0.5, 0.9])
+        value = torch.from_numpy(reference.ppf(levels))[:, None].expand(-1, 2)
+        np.testing.assert_allclose(law.log_cdf(value)[:, element].numpy(), np.log(levels), rtol=1e-6)
+        np.testing.assert_allclose(law.log_survival_function(value)[:, element].numpy(), np.log1p(-levels), rtol=1e-6)
+        assert law.log_cdf(value).dtype == law.log_survival_function(value).dtype == value.dtype
+
+
 @reparameterized
 @pytest.mark.parametrize("dtype", HALVES)
 def test_half_draws_are_float32_draws_rounded_once(row, dtype):

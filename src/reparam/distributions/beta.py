@@ -1,5 +1,6 @@
 """The beta law and the ratio of two gamma draws: both are the beta law on the logit scale."""
 
+import math
 from typing import cast
 
 import torch
@@ -87,7 +88,10 @@ class Beta(Implicit, td.Beta):
         return open_sigmoid(attach(logit, beta_velocities, a, b), self._like)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        return open_sigmoid(beta_quantile(*log_tails(lower, upper), *self._wide()), self._like)
+        return self._log_quantile(*log_tails(lower, upper))
+
+    def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
+        return open_sigmoid(beta_quantile(log_lower, log_upper, *self._wide()), self._like)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats; shape as broadcast. At 0 and 1 it is that of the next number inside."""
@@ -102,11 +106,23 @@ class Beta(Implicit, td.Beta):
         """P(t <= value), with relative precision in the lower tail; differentiable in everything."""
         if self._validate_args:
             self._validate_sample(value)
-        value = widen(value)
-        inside = (value > 0) & (value < 1)
-        kept = torch.where(inside, value, 0.5)
-        probability = log_betainc(kept.log() - torch.log1p(-kept), *self._wide())[0].exp()
-        return narrow(torch.where(inside, probability, (value >= 1).to(probability.dtype)), value, self._like)
+        return self.log_cdf(value).exp()
+
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """``log P(t <= value)``, precise in both tails."""
+        return self._log_tail(value, 0)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(t > value)``, precise in both tails."""
+        return self._log_tail(value, 1)
+
+    def _log_tail(self, value: Tensor, side: int) -> Tensor:
+        wide = widen(value)
+        inside = (wide > 0) & (wide < 1)
+        kept = torch.where(inside, wide, 0.5)
+        log_tail = log_betainc(kept.log() - torch.log1p(-kept), *self._wide())[side]
+        nothing = (wide <= 0) if side == 0 else (wide >= 1)
+        return narrow(torch.where(inside, log_tail, torch.where(nothing, -math.inf, 0.0)), value, self._like)
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats."""
@@ -150,8 +166,11 @@ class FisherSnedecor(Implicit, td.FisherSnedecor):
         return exp_within(log_ratio, self._like, 1000 / df1, 1000 / df2)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        return self._log_quantile(*log_tails(lower, upper))
+
+    def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         df1, df2 = self._wide()
-        log_odds = beta_quantile(*log_tails(lower, upper), df1 / 2, df2 / 2)
+        log_odds = beta_quantile(log_lower, log_upper, df1 / 2, df2 / 2)
         return exp_within(log_odds - (df1 / df2).log(), self._like, 1000 / df1, 1000 / df2)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -166,9 +185,22 @@ class FisherSnedecor(Implicit, td.FisherSnedecor):
         """P(x <= value), with relative precision in the lower tail; differentiable in everything."""
         if self._validate_args:
             self._validate_sample(value)
+        return self.log_cdf(value).exp()
+
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """``log P(x <= value)``, precise in both tails; -inf at 0 and below."""
+        return self._log_tail(value, 0)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(x > value)``, precise in both tails; 0 at 0 and below."""
+        return self._log_tail(value, 1)
+
+    def _log_tail(self, value: Tensor, side: int) -> Tensor:
         df1, df2 = self._wide()
-        log_odds = widen(value).log() + (df1 / df2).log()
-        return narrow(log_betainc(log_odds, df1 / 2, df2 / 2)[0].exp(), value, self.df1)
+        inside = value > 0
+        log_odds = torch.where(inside, widen(value), 1.0).log() + (df1 / df2).log()
+        log_tail = log_betainc(log_odds, df1 / 2, df2 / 2)[side]
+        return narrow(torch.where(inside, log_tail, 0.0 if side else -math.inf), value, self.df1)
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats: that of the log odds, and the mean of log x."""

@@ -11,7 +11,15 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam.distributions.base import InverseCdf
-from reparam.distributions.precision import confine, log_tails, narrow, positive_range, standardize, widen
+from reparam.distributions.precision import (
+    confine,
+    exponential_level,
+    log_tails,
+    narrow,
+    positive_range,
+    standardize,
+    widen,
+)
 from reparam.reparameterize import location_scale
 from reparam.special import exprel, log1prel
 
@@ -49,19 +57,22 @@ class Weibull(InverseCdf, td.Weibull):
         self._validate_args = validating
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        drawn = self._log_quantile(*log_tails(lower, upper))
+        return confine(drawn, lower, upper, *positive_range(self.scale))
+
+    def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         scale, concentration = self._wide()
-        smallest, largest = positive_range(self.scale)
-        log_level, log_scale = (-log_tails(lower, upper)[1]).log(), scale.log()
+        log_level, log_scale = exponential_level(log_lower, log_upper).log(), scale.log()
         log_standard = log_level / concentration
         # log of the largest of ∂y/∂k = y·|log t|/k² and ∂y/∂scale = y/scale, over y
         log_speed = torch.maximum(log_standard.abs().clamp(min=1).log() - concentration.log(), -log_scale)
         over = log_standard + log_scale + log_speed.clamp(min=0) > math.log(torch.finfo(scale.dtype).max)
-        under = log_standard + log_scale < math.log(smallest)
+        under = log_standard + log_scale < math.log(positive_range(self.scale)[0])
         # Beyond the dtype nothing is computed: 0 times an infinite derivative would be NaN.
         inside = ~(over | under)
         power = torch.where(inside, log_level, 0.0) / torch.where(inside, concentration, 1.0)
         draw = torch.where(inside, scale, 1.0) * torch.exp(power)
-        return confine(torch.where(over, math.inf, torch.where(under, 0.0, draw)), lower, upper, smallest, largest)
+        return torch.where(over, math.inf, torch.where(under, 0.0, draw))
 
     @property
     def mean(self) -> Tensor:
@@ -148,14 +159,17 @@ class Pareto(InverseCdf, td.Pareto):
         self._validate_args = validating
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        drawn = self._log_quantile(*log_tails(lower, upper))
+        return confine(drawn, lower, upper, 0.0, torch.finfo(self.scale.dtype).max)
+
+    def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         scale, alpha = self._wide()
-        level, log_scale, largest = -log_tails(lower, upper)[1], scale.log(), torch.finfo(self.scale.dtype).max
+        level, log_scale = exponential_level(log_lower, log_upper), scale.log()
         # log of the largest of ∂y/∂alpha = y·t/alpha² and ∂y/∂scale = y/scale, over y
         log_speed = torch.maximum((level / alpha).clamp(min=1).log() - alpha.log(), -log_scale)
         over = level / alpha + log_scale + log_speed.clamp(min=0) > math.log(torch.finfo(scale.dtype).max)
         power = torch.where(over, 0.0, level) / torch.where(over, 1.0, alpha)
-        drawn = torch.where(over, math.inf, torch.where(over, 1.0, scale) * torch.exp(power))
-        return confine(drawn, lower, upper, 0.0, largest)
+        return torch.where(over, math.inf, torch.where(over, 1.0, scale) * torch.exp(power))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``log(alpha/scale) - (alpha + 1)·log(y/scale)``; -inf for y < scale."""
@@ -231,9 +245,12 @@ class GeneralizedPareto(InverseCdf, td.GeneralizedPareto):
         self._set(validate_args, loc=loc, scale=scale, concentration=concentration)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        drawn = self._log_quantile(*log_tails(lower, torch.where(upper > 0, upper, 1.0)))
+        return torch.where(upper > 0, drawn, self.support.upper_bound.detach())
+
+    def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         loc, scale, concentration = self._wide()
-        largest, end = torch.finfo(self.loc.dtype).max, self.support.upper_bound.detach()
-        level = -log_tails(lower, torch.where(upper > 0, upper, 1.0))[1]
+        level, largest = exponential_level(log_lower, log_upper), torch.finfo(self.loc.dtype).max
         # The draw and its derivatives are below max(1, scale)·max(1, t)²·e^(c·t).
         bound = level * concentration + 2 * level.clamp(min=1).log() + scale.clamp(min=1).log()
         over = bound > math.log(torch.finfo(loc.dtype).max)
@@ -241,8 +258,8 @@ class GeneralizedPareto(InverseCdf, td.GeneralizedPareto):
         drawn = location_scale(level * exprel(concentration * level), loc, scale).clamp(-largest, largest)
         drawn = torch.where(over, largest, drawn)
         # Rounding may lead past the upper end of a bounded law.
-        inside: Tensor = drawn - (drawn - end).clamp(min=0).detach()
-        return torch.where(upper > 0, inside, end)
+        excess: Tensor = (drawn - self.support.upper_bound).clamp(min=0)
+        return drawn - excess.detach()
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``-log scale - (1 + c)·t``, t the exponential level of ``value``; -inf off the support.

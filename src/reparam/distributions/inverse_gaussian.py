@@ -68,7 +68,7 @@ class InverseGaussian(Implicit):
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         parameters = self._wide()
         drawn = _inverse_gaussian_quantile(*(value.double() for value in (lower, upper, *parameters)))
-        return self._moving(drawn, *parameters, lower)
+        return self._moving(drawn, *parameters, lower, upper)
 
     def _moving(self, drawn: Tensor, *parameters: Tensor) -> Tensor:
         inside = drawn.clamp(*positive_range(self.loc)).to(parameters[0].dtype)
@@ -116,14 +116,17 @@ class InverseGaussian(Implicit):
         return entropy.to(self.loc.dtype)
 
 
-def _velocity(y: Tensor, loc: Tensor, concentration: Tensor, level: Tensor | None = None) -> tuple[Tensor, ...]:
+def _velocity(y: Tensor, loc: Tensor, concentration: Tensor, *levels: Tensor) -> tuple[Tensor, ...]:
     b = (concentration / y).sqrt() * (y / loc + 1)
     total = loc + y
     by_loc = 2 * (y / loc) * (y / total) * (b * mills(b))
     by_concentration = y / concentration * ((loc - y) / total + 2 * (y / total) * mills_deficit(b))
-    if level is None:
+    if not levels:
         return by_loc, by_concentration
-    return by_loc, by_concentration, torch.exp(-_log_density(y, loc, concentration))
+    # A quantile moves with the smaller tail, which alone is exact.
+    lower, upper = levels
+    slope = torch.exp(-_log_density(y, loc, concentration))
+    return by_loc, by_concentration, torch.where(lower < upper, slope, 0.0), torch.where(lower < upper, 0.0, -slope)
 
 
 def _log_density(y: Tensor, loc: Tensor, concentration: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reparam.distributions.base import InverseCdf, Pathwise
 from reparam.distributions.location_scale import Normal
-from reparam.distributions.precision import confine, log_tails, narrow, positive_range, widen
+from reparam.distributions.precision import confine, exponential_level, log_tails, narrow, positive_range, widen
 from reparam.noise import Source
 from reparam.special import log1mexp
 
@@ -65,6 +65,16 @@ class LogNormal(Pathwise, td.LogNormal):
             self._validate_sample(value)
         probability = self._normal.cdf(torch.where(value > 0, widen(value), 1.0).log())
         return narrow(torch.where(value > 0, probability, 0.0), value, self.loc)
+
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """``log P(y <= value)``, precise in both tails; -inf for y <= 0."""
+        log_value = torch.where(value > 0, widen(value), 1.0).log()
+        return narrow(torch.where(value > 0, self._normal.log_cdf(log_value), -torch.inf), value, self.loc)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(y > value)``, precise in both tails; 0 for y <= 0."""
+        log_value = torch.where(value > 0, widen(value), 1.0).log()
+        return narrow(torch.where(value > 0, self._normal.log_survival_function(log_value), 0.0), value, self.loc)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         return confine(self._normal._quantile(lower, upper), lower, upper, *self._log_range).exp()
@@ -237,5 +247,6 @@ class Exponential(InverseCdf, td.Exponential):
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         rate = widen(self.rate)
         # A quotient that overflows has a derivative that does too, and 0 times that is NaN: it is not computed.
-        over = -log_upper > positive_range(self.rate)[1] * rate
-        return torch.where(over, torch.inf, -log_upper / torch.where(over, 1.0, rate))
+        level = exponential_level(log_lower, log_upper)
+        over = level > positive_range(self.rate)[1] * rate
+        return torch.where(over, torch.inf, level / torch.where(over, 1.0, rate))

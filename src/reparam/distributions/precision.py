@@ -5,9 +5,12 @@ import math
 import torch
 from torch import Tensor
 
+from reparam.special.log_space import log1mexp
+
 __all__ = [
     "confine",
     "exp_within",
+    "exponential_level",
     "log_tails",
     "narrow",
     "open_sigmoid",
@@ -76,6 +79,17 @@ def log_tails(lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
     smaller = torch.where(left, lower, upper)
     log_smaller, log_larger = smaller.log(), torch.log1p(-smaller)
     return torch.where(left, log_smaller, log_larger), torch.where(left, log_larger, log_smaller)
+
+
+def exponential_level(log_lower: Tensor, log_upper: Tensor) -> Tensor:
+    """``t = -log(1 - u)``, the quantile of the standard exponential law, of the logarithms of both tails.
+
+    Example:
+        >>> exponential_level(torch.tensor([-50.0, 0.0]), torch.tensor([0.0, -1e4]))
+        tensor([1.9287e-22, 1.0000e+04])
+    """
+    left = log_lower < log_upper
+    return -torch.where(left, log1mexp(torch.where(left, log_lower, -1.0)), log_upper)
 
 
 def positive_range(like: Tensor) -> tuple[float, float]:

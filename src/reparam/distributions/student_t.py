@@ -70,7 +70,7 @@ class StudentT(Implicit, td.StudentT):
             log_odds = beta_quantile(outside.log(), inside.log(), df.detach() / 2, torch.full_like(df, 0.5))
             size = exp_within((df.log() - log_odds) / 2, df, 1000 / df, scale)
             standard = torch.where(lower < upper, -size, size) * (lower != upper)
-        return self._place(attach(standard, _quantile_velocity, lower, df))
+        return self._place(attach(standard, _quantile_velocity, lower, upper, df))
 
     def _place(self, standard: Tensor) -> Tensor:
         _, loc, scale = self._wide()
@@ -94,6 +94,23 @@ class StudentT(Implicit, td.StudentT):
             outside = log_betainc(df.log() - 2 * _log_size(standard), df / 2, torch.full_like(df, 0.5))[0].exp() / 2
             probability = torch.where(standard < 0, outside, 1 - outside)
         return narrow(attach(probability, _cdf_velocity, standard, df), value, self.loc)
+
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """``log P(y <= value)``, precise in both tails."""
+        return self._log_tail(value, 1)
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """``log P(y > value)``, precise in both tails."""
+        return self._log_tail(value, -1)
+
+    def _log_tail(self, value: Tensor, side: int) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        standard, df = torch.broadcast_tensors(side * standardize(value, self.loc, self.scale), self._wide()[0])
+        with torch.no_grad():
+            outside = log_betainc(df.log() - 2 * _log_size(standard), df / 2, torch.full_like(df, 0.5))[0] - math.log(2)
+            log_tail = torch.where(standard < 0, outside, torch.log1p(-outside.exp()))
+        return narrow(attach(log_tail, _log_cdf_velocity, standard, df), value, self.loc)
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats."""
@@ -120,9 +137,17 @@ def _log_size_velocity(log_size: Tensor, df: Tensor) -> tuple[Tensor]:
     return (log_f_velocities(2 * log_size, torch.ones_like(df), df)[1] / 2,)
 
 
-def _quantile_velocity(standard: Tensor, lower: Tensor, df: Tensor) -> tuple[Tensor, Tensor]:
+def _quantile_velocity(standard: Tensor, lower: Tensor, upper: Tensor, df: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     (along_df,) = _log_size_velocity(_log_size(standard), df)
-    return torch.exp(-_log_density(standard, df)), standard * along_df
+    slope = torch.exp(-_log_density(standard, df))
+    # It moves with the smaller tail, which alone is exact.
+    return torch.where(lower < upper, slope, 0.0), torch.where(lower < upper, 0.0, -slope), standard * along_df
+
+
+def _log_cdf_velocity(log_cdf: Tensor, standard: Tensor, df: Tensor) -> tuple[Tensor, Tensor]:
+    (along_df,) = _log_size_velocity(_log_size(standard), df)
+    slope = torch.exp(_log_density(standard, df) - log_cdf)
+    return slope, -slope * standard * along_df
 
 
 def _cdf_velocity(_: Tensor, standard: Tensor, df: Tensor) -> tuple[Tensor, Tensor]:
