@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reparam import checking, data, distributions, errors, evaluation, noise, report, special, training, vae
     from reparam.checking import check_rsample
     from reparam.pipeline import fit, resume
-    from reparam.reparameterize import implicit, inverse_cdf, location_scale
+    from reparam.reparameterize import attach, implicit, inverse_cdf, location_scale
     from reparam.trained import TrainedVAE, load
     from reparam.training.settings import Settings
     from reparam.vae import Conditional
@@ -22,6 +22,7 @@ __all__ = [
     "Settings",
     "TrainedVAE",
     "__version__",
+    "attach",
     "check_rsample",
     "checking",
     "data",
@@ -47,6 +48,7 @@ _HOMES = {
     "TrainedVAE": "reparam.trained",
     "check_rsample": "reparam.checking",
     "fit": "reparam.pipeline",
+    "attach": "reparam.reparameterize",
     "implicit": "reparam.reparameterize",
     "inverse_cdf": "reparam.reparameterize",
     "load": "reparam.trained",
