@@ -271,6 +271,11 @@ class Truncated(_Truncation):
         mean = (weights * points).sum(0)
         return (weights * (points - mean) ** 2).sum(0).to(self.low.dtype)
 
+    @property
+    def mode(self) -> Tensor:
+        """The mode of the base law, or the end next to it: right where the base law has one mode."""
+        return self.base.mode.clamp(self.low, self.high)
+
     def entropy(self) -> Tensor:
         """Differential entropy in nats, by the same rule as the mean."""
         points, weights = self._rule()
