@@ -66,12 +66,9 @@ class _Truncation(InverseCdf):
         if self._validate_args:
             self._validate_sample(value)
         inside = (value >= self.low) & (value <= self.high)
-        law, part = self._double_base(), self._interval(self.low, self.high)
-        # Off the interval the density is asked for at a point of it.
-        point = torch.where(
-            inside, value.double(), value.detach().double().clamp(self.low.double(), self.high.double())
-        )
-        log_density = torch.where(inside, law.log_prob(point) - part.log_mass(), -math.inf)
+        # Off the interval the density is asked for at the end next to it.
+        nearest = value.detach().double().clamp(self.low.double(), self.high.double())
+        log_density = torch.where(inside, self._log_density(torch.where(inside, value.double(), nearest)), -math.inf)
         return log_density.to(torch.promote_types(value.dtype, self.low.dtype))
 
     def cdf(self, value: Tensor) -> Tensor:
@@ -270,6 +267,11 @@ class Truncated(_Truncation):
         points, weights = self._rule()
         mean = (weights * points).sum(0)
         return (weights * (points - mean) ** 2).sum(0).to(self.low.dtype)
+
+    @property
+    def mode(self) -> Tensor:
+        """The mode of the base law, or the end next to it: right where the base law has one mode."""
+        return self.base.mode.clamp(self.low, self.high)
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats, by the same rule as the mean."""
