@@ -1,6 +1,5 @@
 """The README does what it says: every code block runs as it is printed, and the Chinese page is its twin."""
 
-import inspect
 import shlex
 import subprocess
 from pathlib import Path
