@@ -1,5 +1,6 @@
 """Our laws inside the real Pyro: sampled, conditioned on, and fitted by SVI."""
 
+import copy
 import inspect
 
 import pyro
@@ -30,8 +31,8 @@ def test_every_law_is_there_and_is_the_law():
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_a_site_in_a_plate(row):
     ours = row.law(torch.float32)
-    law = type(ours).__new__(getattr(dist, type(ours).__name__))
-    law.__dict__.update(ours.__dict__)
+    law = copy.copy(ours)
+    law.__class__ = getattr(dist, type(ours).__name__)
 
     def model():
         with pyro.plate("rows", 5, dim=-2), pyro.plate("columns", 2, dim=-1):
@@ -39,8 +40,9 @@ def test_a_site_in_a_plate(row):
 
     trace = pyro.poutine.trace(model).get_trace()
     assert trace.nodes["y"]["value"].shape == (5, 2, *ours.event_shape)
-    trace.compute_log_prob()
-    assert trace.nodes["y"]["log_prob"].shape == (5, 2)
+    if row.has_density:
+        trace.compute_log_prob()
+        assert trace.nodes["y"]["log_prob"].shape == (5, 2)
     held = pyro.poutine.condition(model, {"y": trace.nodes["y"]["value"]})
     assert torch.equal(held(), trace.nodes["y"]["value"])
 

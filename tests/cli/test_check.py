@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reparam.checking import examples
 from tests.cli.conftest import Result
 
 LAWS = """
@@ -66,15 +67,17 @@ def test_json_is_one_object(here: Path, reparam: Callable[..., Result]) -> None:
     assert [failure["parameter"] for failure in read["failures"]] == ["concentration"]
 
 
-def test_without_an_argument_it_checks_every_law_of_ours(reparam: Callable[..., Result]) -> None:
-    from reparam.checking.examples import EXAMPLES
-
+def test_without_an_argument_it_checks_the_laws_of_ours(
+    reparam: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each law is checked by ``tests/checking``: here a few will do."""
+    monkeypatch.setattr(examples, "EXAMPLES", examples.EXAMPLES[:3])
     result = reparam("check", "--draws", "1000")
     assert result.code == 0, result.out
-    assert result.err.splitlines() == [f"checking {example.name}" for example in EXAMPLES]
+    assert result.err.splitlines() == [f"checking {example.name}" for example in examples.EXAMPLES]
     assert all(line.endswith(": ok") for line in result.out.splitlines())
     read = json.loads(reparam("check", "--draws", "1000", "--json").out)
-    assert [law["law"] for law in read["laws"]] == [example.name for example in EXAMPLES]
+    assert [law["law"] for law in read["laws"]] == [example.name for example in examples.EXAMPLES]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def module(name):
 def test_the_page_of_laws_is_fresh():
     page = (ROOT / "docs" / "laws.md").read_text("utf-8")
     assert page == module("make_laws").page()
-    named = {cells[0].strip("`") for cells in rows(page, "`[A-Za-z]+`")}
+    named = {cells[0].strip("`") for cells in rows(page, "`[A-Za-z0-9]+`")}
     assert named == {name for name in distributions.__all__ if not inspect.isabstract(getattr(distributions, name))}
 
 

@@ -58,7 +58,7 @@ def advance(state: TrainingState, num_steps: int) -> None:
     for _ in range(num_steps):
         step = state.progress.step
         noise.seed_global(0, "network", step)
-        x = noise.uniform((8, *shape), like=torch.zeros(()), generator=noise.generator(0, "x", step))
+        x = noise.uniform((8, *shape), like=torch.zeros(()), generator=noise.generator(0, "x", step)).float()
         update(
             state,
             accelerator,

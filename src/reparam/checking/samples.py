@@ -57,9 +57,9 @@ def levels(oracle: Oracle, draws: Tensor) -> tuple[Tensor, Tensor]:
 def _last_values(oracle: Oracle, draws: Tensor) -> tuple[Tensor, Tensor]:
     wide, limits, coordinate = draws.double(), torch.finfo(draws.dtype), oracle.coordinate
     t = coordinate.inverse(wide)
-    # Laws that clamp do so at about the last number of the dtype, give or take a rounding.
-    least = (t <= oracle.left[0]) | (wide <= 0.99 * limits.min)
-    greatest = (t >= oracle.right[-1]) | (wide >= 0.99 * limits.max)
+    # Laws that clamp do so at the last number of the dtype, or a little before it, to leave room for a derivative.
+    least = (t <= oracle.left[0]) | (wide <= limits.min / 100)
+    greatest = (t >= oracle.right[-1]) | (wide >= limits.max / 100)
     tiny = 1.01 * limits.smallest_normal
     if coordinate.kind in ("above", "between"):
         spacing = tiny if coordinate.lower == 0 else limits.eps * abs(coordinate.lower)

@@ -81,7 +81,7 @@ class MultivariateStudentT(Implicit):
         # A product of normals with a row of L makes it larger by this at most. There the factor ends, so that no sum is
         # inf - inf, and it stops moving before, so that no gradient overflows.
         lengths = squared_length(self._unbroadcasted_scale_tril.detach()).sqrt()
-        rows = 10 * self.event_shape[0] * lengths.amax(-1).clamp(min=1)
+        rows = 1000 * self.event_shape[0] * lengths.amax(-1).clamp(min=1)
         factor = exp_within(-0.5 * log_g, half, 1000 / half, rows).minimum(largest / (1 + rows))
         drawn = affine(normal * factor.unsqueeze(-1), widen(self.loc), self._unbroadcasted_scale_tril)
         return drawn.clamp(-largest, largest).to(self.loc.dtype)

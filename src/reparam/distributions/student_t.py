@@ -82,7 +82,9 @@ class StudentT(Implicit, td.StudentT):
         if self._validate_args:
             self._validate_sample(value)
         df, _, scale = self._wide()
-        log_density = _log_density(standardize(value, self.loc, self.scale), df) - scale.log()
+        largest = torch.finfo(df.dtype).max  # of a draw that is the last number, with a scale below 1
+        standard = standardize(value, self.loc, self.scale).clamp(-largest, largest)
+        log_density = _log_density(standard, df) - scale.log()
         return narrow(log_density, value, self.loc)
 
     def cdf(self, value: Tensor) -> Tensor:

@@ -251,7 +251,8 @@ class Truncated(_Truncation):
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """See :meth:`Law.expand`."""
         shape = torch.Size(batch_shape)
-        expanded = Truncated(self.base.expand(shape), self.low.expand(shape), self.high.expand(shape), False)
+        kind: type[Truncated] = type(self)
+        expanded = kind(self.base.expand(shape), self.low.expand(shape), self.high.expand(shape), False)
         expanded._validate_args = self._validate_args
         return cast(Self, expanded)
 
