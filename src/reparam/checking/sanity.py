@@ -141,7 +141,8 @@ def _should_move(subject: Subject, draws: Tensor, index: int) -> float | str | N
 def _at_the_end(draws: Tensor) -> Tensor:
     """Which numbers are about the last there are: such cannot move."""
     limits = torch.finfo(draws.dtype)
-    return (draws.abs() > 0.99 * limits.max) | (draws.abs() < 1.01 * limits.smallest_normal)
+    # Laws that clamp do so at the last number of the dtype, or a little before it, to leave room for a derivative.
+    return (draws.abs() > limits.max / 100) | (draws.abs() < 1.01 * limits.smallest_normal)
 
 
 def _follows(draws: Tensor, score: Tensor) -> bool:

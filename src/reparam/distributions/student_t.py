@@ -122,12 +122,12 @@ class StudentT(Implicit, td.StudentT):
 
 
 def _log_density(standard: Tensor, df: Tensor) -> Tensor:
-    half, ratio = df / 2, standard / df.sqrt()
+    half = df / 2
     # log Γ(half + 1/2) - log Γ(half) - log(2·half)/2 without the cancellation
     top = half * torch.log1p(0.5 / half) - 0.5 + stirling_remainder(half + 0.5) - stirling_remainder(half)
-    far = ratio.abs() > 1e10
-    near_fall = torch.log1p(torch.where(far, 0.0, ratio) ** 2)
-    fall = torch.where(far, 2 * torch.where(far, ratio.abs(), 1.0).log(), near_fall)
+    far = standard.abs() > 1e10 * df.sqrt()
+    near_fall = torch.log1p((torch.where(far, 0.0, standard) / df.sqrt()) ** 2)
+    fall = torch.where(far, 2 * torch.where(far, standard.abs(), 1.0).log() - df.log(), near_fall)
     return top - 0.5 * math.log(2 * math.pi) - (half + 0.5) * fall
 
 
