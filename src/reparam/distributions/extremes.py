@@ -11,7 +11,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam.distributions.base import InverseCdf
-from reparam.distributions.precision import confine, log_tails, narrow, positive_range, standardize, widen
+from reparam.distributions.precision import confine, indicator, minus_log, narrow, positive_range, standardize, widen
 from reparam.reparameterize import location_scale
 from reparam.special import exprel, log1prel
 
@@ -51,17 +51,17 @@ class Weibull(InverseCdf, td.Weibull):
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         scale, concentration = self._wide()
         smallest, largest = positive_range(self.scale)
-        log_level, log_scale = (-log_tails(lower, upper)[1]).log(), scale.log()
-        log_standard = log_level / concentration
+        log_level, fixed_scale, fixed = minus_log(upper, lower).log(), scale.detach(), concentration.detach()
+        log_standard, log_scale = log_level.detach() / fixed, fixed_scale.log()
         # log of the largest of ∂y/∂k = y·|log t|/k² and ∂y/∂scale = y/scale, over y
-        log_speed = torch.maximum(log_standard.abs().clamp(min=1).log() - concentration.log(), -log_scale)
-        over = log_standard + log_scale + log_speed.clamp(min=0) > math.log(torch.finfo(scale.dtype).max)
-        under = log_standard + log_scale < math.log(smallest)
+        log_speed = torch.maximum(log_standard.abs().clamp(min=1).log() - fixed.log(), -log_scale)
+        log_draw = log_standard + log_scale
+        below = indicator(math.log(torch.finfo(scale.dtype).max) - log_draw - log_speed.clamp(min=0))
+        above = indicator(log_draw - math.log(smallest))
         # Beyond the dtype nothing is computed: 0 times an infinite derivative would be NaN.
-        inside = ~(over | under)
-        power = torch.where(inside, log_level, 0.0) / torch.where(inside, concentration, 1.0)
-        draw = torch.where(inside, scale, 1.0) * torch.exp(power)
-        return confine(torch.where(over, math.inf, torch.where(under, 0.0, draw)), lower, upper, smallest, largest)
+        inside = below * above
+        drawn = inside * scale * torch.exp(inside * log_level / concentration)
+        return confine(drawn + (1 - below) * largest, smallest, largest)
 
     @property
     def mean(self) -> Tensor:
@@ -142,13 +142,14 @@ class Pareto(InverseCdf, td.Pareto):
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         scale, alpha = self._wide()
-        level, log_scale, largest = -log_tails(lower, upper)[1], scale.log(), torch.finfo(self.scale.dtype).max
+        level, largest = minus_log(upper, lower), torch.finfo(self.scale.dtype).max
+        power, log_alpha, log_scale = level.detach() / alpha.detach(), alpha.detach().log(), scale.detach().log()
         # log of the largest of ∂y/∂alpha = y·t/alpha² and ∂y/∂scale = y/scale, over y
-        log_speed = torch.maximum((level / alpha).clamp(min=1).log() - alpha.log(), -log_scale)
-        over = level / alpha + log_scale + log_speed.clamp(min=0) > math.log(torch.finfo(scale.dtype).max)
-        power = torch.where(over, 0.0, level) / torch.where(over, 1.0, alpha)
-        drawn = torch.where(over, math.inf, torch.where(over, 1.0, scale) * torch.exp(power))
-        return confine(drawn, lower, upper, 0.0, largest)
+        log_speed = torch.maximum(power.clamp(min=1).log() - log_alpha, -log_scale)
+        inside = indicator(math.log(torch.finfo(scale.dtype).max) - power - log_scale - log_speed.clamp(min=0))
+        # Beyond the dtype nothing is computed: 0 times an infinite derivative would be NaN.
+        drawn = inside * scale * torch.exp(inside * level / alpha)
+        return confine(drawn + (1 - inside) * largest, 0.0, largest)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``log(alpha/scale) - (alpha + 1)·log(y/scale)``; -inf for y < scale."""
@@ -220,16 +221,15 @@ class GeneralizedPareto(InverseCdf, td.GeneralizedPareto):
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         loc, scale, concentration = self._wide()
         largest, end = torch.finfo(self.loc.dtype).max, self.support.upper_bound.detach()
-        level = -log_tails(lower, torch.where(upper > 0, upper, 1.0))[1]
+        level = minus_log(upper, lower)
         # The draw and its derivatives are below max(1, scale)·max(1, t)²·e^(c·t).
-        bound = level * concentration + 2 * level.clamp(min=1).log() + scale.clamp(min=1).log()
-        over = bound > math.log(torch.finfo(loc.dtype).max)
-        level, concentration = torch.where(over, 0.0, level), torch.where(over, 0.0, concentration)
-        drawn = location_scale(level * exprel(concentration * level), loc, scale).clamp(-largest, largest)
-        drawn = torch.where(over, largest, drawn)
+        bound = level * concentration.detach() + 2 * level.clamp(min=1).log() + scale.detach().clamp(min=1).log()
+        inside = indicator(math.log(torch.finfo(loc.dtype).max) - bound)
+        level, concentration = inside * level, inside * concentration
+        drawn = inside * location_scale(level * exprel(concentration * level), loc, scale) + (1 - inside) * largest
+        drawn = confine(drawn, -largest, largest)
         # Rounding may lead past the upper end of a bounded law.
-        inside: Tensor = drawn - (drawn - end).clamp(min=0).detach()
-        return torch.where(upper > 0, inside, end)
+        return drawn - (drawn.detach() - end).clamp(min=0)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``-log scale - (1 + c)·t``, t the exponential level of ``value``; -inf off the support.

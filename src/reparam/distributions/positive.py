@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reparam.distributions.base import InverseCdf, Pathwise
 from reparam.distributions.location_scale import Normal
-from reparam.distributions.precision import confine, log_tails, narrow, positive_range, widen
+from reparam.distributions.precision import confine, indicator, minus_log, narrow, positive_range, widen
 from reparam.noise import Source
 
 __all__ = ["Exponential", "HalfCauchy", "HalfNormal", "LogNormal"]
@@ -48,7 +48,7 @@ class LogNormal(Pathwise, td.LogNormal):
 
     def from_noise(self, noise: Tensor) -> Tensor:
         """``y = exp(μ + σ·ε)``; see :meth:`Pathwise.from_noise`. The noise is standard normal."""
-        return self._normal.from_noise(noise).clamp(*self._log_range).exp().to(self.loc.dtype)
+        return confine(self._normal.from_noise(noise), *self._log_range).exp().to(self.loc.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, that of N(μ, σ²) at log y, less log y; -inf for y <= 0."""
@@ -66,7 +66,8 @@ class LogNormal(Pathwise, td.LogNormal):
         return narrow(torch.where(value > 0, probability, 0.0), value, self.loc)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        return confine(self._normal._quantile(lower, upper), lower, upper, *self._log_range).exp()
+        inside = confine(self._normal._quantile(lower, upper), *self._log_range)
+        return torch.where(lower == 0, 0.0, torch.where(upper == 0, torch.inf, inside.exp()))
 
     @property
     def _normal(self) -> Normal:
@@ -111,7 +112,7 @@ class HalfNormal(Pathwise, td.HalfNormal):
     def from_noise(self, noise: Tensor) -> Tensor:
         """``y = σ·|ε|``; see :meth:`Pathwise.from_noise`. The noise is standard normal."""
         drawn = widen(self.scale) * noise.abs()
-        return drawn.clamp(*positive_range(self.scale)).to(self.scale.dtype)
+        return confine(drawn, *positive_range(self.scale)).to(self.scale.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``log(2/π)/2 - log σ - (value/σ)²/2``; -inf below 0."""
@@ -132,8 +133,8 @@ class HalfNormal(Pathwise, td.HalfNormal):
         left = lower < upper
         near = math.sqrt(2) * torch.erfinv(torch.where(left, lower, 0.5))
         far = -torch.special.ndtri(0.5 * torch.where(left, 0.5, upper))
-        drawn = widen(self.scale) * torch.where(left, near, far)
-        return confine(drawn, lower, upper, *positive_range(self.scale))
+        inside = confine(widen(self.scale) * torch.where(left, near, far), *positive_range(self.scale))
+        return torch.where(lower == 0, 0.0, torch.where(upper == 0, torch.inf, inside))
 
 
 class HalfCauchy(InverseCdf, td.HalfCauchy):
@@ -175,11 +176,9 @@ class HalfCauchy(InverseCdf, td.HalfCauchy):
         return narrow(probability, value, self.scale)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        left = lower < upper
-        near = torch.tan((math.pi / 2) * torch.where(left, lower, 0.5))
-        far = torch.tan((math.pi / 2) * torch.where(left, 0.5, upper)).reciprocal()
-        drawn = widen(self.scale) * torch.where(left, near, far)
-        return confine(drawn, lower, upper, *positive_range(self.scale))
+        # The cosine of one tail is the sine of the other: no digit is lost at either end.
+        standard = torch.sin((math.pi / 2) * lower) / torch.sin((math.pi / 2) * upper)
+        return confine(widen(self.scale) * standard, *positive_range(self.scale))
 
 
 class Exponential(InverseCdf, td.Exponential):
@@ -220,8 +219,7 @@ class Exponential(InverseCdf, td.Exponential):
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         rate = widen(self.rate)
         smallest, largest = positive_range(self.rate)
-        _, log_upper = log_tails(lower, upper)
+        level = minus_log(upper, lower)
         # A quotient that overflows has a derivative that does too, and 0 times that is NaN: it is not computed.
-        over = -log_upper > largest * rate
-        drawn = torch.where(over, torch.inf, -log_upper / torch.where(over, 1.0, rate))
-        return confine(drawn, lower, upper, smallest, largest)
+        inside = indicator(largest * rate - level)
+        return confine(inside * level / rate + (1 - inside) * largest, smallest, largest)
