@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid
 from reparam.distributions.base import InverseCdf, Pathwise
 from reparam.distributions.location_scale import Normal
 from reparam.distributions.parameters import refuse
-from reparam.distributions.precision import narrow, open_sigmoid, positive_range, standardize, widen
+from reparam.distributions.precision import narrow, open_sigmoid, standardize, widen
 from reparam.noise import Source
 from reparam.reparameterize import location_scale
 
@@ -65,10 +65,10 @@ class Uniform(InverseCdf, td.Uniform):
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         low, high = self._wide()
-        drawn = upper * low + lower * high
-        fixed, least, most = drawn.detach(), low.detach(), high.detach()
-        step = torch.finfo(self.low.dtype).eps * most.abs() + positive_range(self.low)[0]
-        inside = torch.maximum(least, torch.minimum(fixed, most - step))
+        # Both products are precise, so both ends are; rounding may lead past an end, and is taken back.
+        drawn = (upper * low + lower * high).to(self.low.dtype)
+        fixed, least, most = drawn.detach(), self.low.detach(), self.high.detach()
+        inside: Tensor = torch.maximum(least, torch.minimum(fixed, torch.nextafter(most, least)))
         return drawn + (inside - fixed)
 
 

@@ -35,18 +35,16 @@ class Weibull(InverseCdf, td.Weibull):
         ParameterError: as for :class:`Normal`.
 
     Example:
-        >>> law = Weibull(torch.tensor(2.0), 0.01)
+        >>> law = Weibull(torch.tensor(2.0), torch.tensor([0.1, 0.01]))
         >>> law.from_noise(torch.tensor([0.5, 0.999], dtype=torch.float64))
-        tensor([2.4187e-16, 3.4028e+38])
+        tensor([5.1202e-02, 3.4028e+38])
     """
 
     scale: Tensor
     concentration: Tensor
 
     def __init__(self, scale: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
-        validating, (scale, concentration) = self._checked(validate_args, scale=scale, concentration=concentration)
-        super().__init__(scale, concentration, validate_args=False)
-        self._validate_args = validating
+        self._set(validate_args, scale=scale, concentration=concentration)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         scale, concentration = self._wide()
@@ -136,9 +134,7 @@ class Pareto(InverseCdf, td.Pareto):
     alpha: Tensor
 
     def __init__(self, scale: Tensor | float, alpha: Tensor | float, validate_args: bool | None = None) -> None:
-        validating, (scale, alpha) = self._checked(validate_args, scale=scale, alpha=alpha)
-        super().__init__(scale, alpha, validate_args=False)
-        self._validate_args = validating
+        self._set(validate_args, scale=scale, alpha=alpha)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         scale, alpha = self._wide()
@@ -229,7 +225,8 @@ class GeneralizedPareto(InverseCdf, td.GeneralizedPareto):
         drawn = inside * location_scale(level * exprel(concentration * level), loc, scale) + (1 - inside) * largest
         drawn = confine(drawn, -largest, largest)
         # Rounding may lead past the upper end of a bounded law.
-        return drawn - (drawn.detach() - end).clamp(min=0)
+        inside_end: Tensor = drawn - (drawn.detach() - end).clamp(min=0)
+        return inside_end
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``-log scale - (1 + c)·t``, t the exponential level of ``value``; -inf off the support.

@@ -48,11 +48,7 @@ class Kumaraswamy(InverseCdf, td.Kumaraswamy):
         concentration0: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        validating, (concentration1, concentration0) = self._checked(
-            validate_args, concentration1=concentration1, concentration0=concentration0
-        )
-        super().__init__(concentration1, concentration0, validate_args=False)
-        self._validate_args = validating
+        self._set(validate_args, concentration1=concentration1, concentration0=concentration0)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         (a, b), (smallest, largest) = self._wide(), self._limits

@@ -173,7 +173,7 @@ class Cauchy(InverseCdf, td.Cauchy):
         return narrow(torch.atan2(scale, loc - value) / math.pi, value, self.loc)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        # The tangent of half the angle πd, d = lower - upper. Its cosine is the sine of the smaller tail: nothing is lost.
+        # tan x = sin x / cos x, x = π(lower - upper)/2, and cos x is the sine of the smaller tail: no digit is lost.
         sine = torch.sin((math.pi / 2) * (lower - upper))
         standard = sine / torch.sin(math.pi * torch.minimum(lower, upper))
         largest = torch.finfo(self.loc.dtype).max
@@ -194,9 +194,7 @@ class Gumbel(InverseCdf, td.Gumbel):
     """
 
     def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        validating, (loc, scale) = self._checked(validate_args, loc=loc, scale=scale)
-        super().__init__(loc, scale, validate_args=False)
-        self._validate_args = validating
+        self._set(validate_args, loc=loc, scale=scale)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``-ε - exp(-ε) - log σ``, ``ε = (value - μ)/σ``."""

@@ -50,18 +50,19 @@ def standardize(value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
     return (widen(value) - widen(loc)) / widen(scale)
 
 
-def tails(probability: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+def tails(probability: Tensor, like: Tensor, keep: bool = True) -> tuple[Tensor, Tensor]:
     """``(u, 1 - u)`` in the dtype of ``like``, float32 at least: the smaller of both is exact to that dtype.
 
     The difference is taken in the dtype of ``probability`` first, so that float64 noise brings both tails of a float32
-    law: near 1 a float32 knows nothing finer than 6e-8.
+    law: near 1 a float32 knows nothing finer than 6e-8. Without ``keep``, ``probability`` is overwritten.
 
     Example:
         >>> tails(torch.tensor(1 - 2.0**-40, dtype=torch.float64), torch.zeros(()))
         (tensor(1.), tensor(9.0949e-13))
     """
     dtype = torch.promote_types(like.dtype, torch.float32)
-    return probability.to(dtype), (1 - probability).to(dtype)
+    lower = probability.to(dtype, copy=not keep)
+    return lower, (1 - probability if keep else probability.neg_().add_(1)).to(dtype)
 
 
 def minus_log(tail: Tensor, rest: Tensor) -> Tensor:
