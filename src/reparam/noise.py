@@ -50,6 +50,9 @@ __all__ = [
 ]
 
 
+_BITS_OF_ONE = 1023 << 52
+
+
 def generator(seed: int, *stream: int | str, device: torch.device | str = "cpu") -> torch.Generator:
     """A new generator whose numbers are a function of ``(seed, *stream)`` alone.
 
@@ -132,7 +135,9 @@ def uniform(shape: Sequence[int], *, like: Tensor, generator: torch.Generator | 
     # A compiler that does not know the shape yet refuses generator=None.
     given: dict[str, Any] = {} if generator is None else {"generator": generator}
     cell = torch.randint(2**52, tuple(shape), device=device, **given)
-    return cell.to(torch.float64).add_(0.5).mul_(2.0**-52).to(like.device)
+    # The cell is the fraction of a float64 in [1, 2): put in place, without another array, which would cost as much as
+    # the draw.
+    return cell.bitwise_or_(_BITS_OF_ONE).view(torch.float64).sub_(1 - 2.0**-53).to(like.device)
 
 
 def bernoulli(probabilities: Tensor, *, generator: torch.Generator | None = None) -> Tensor:

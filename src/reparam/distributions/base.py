@@ -274,7 +274,19 @@ class InverseCdf(Pathwise):
 
     def from_noise(self, noise: Tensor) -> Tensor:
         """``y = F⁻¹(u)``; see :meth:`Reparameterized.from_noise`. The noise is uniform on (0, 1)."""
-        return inverse_cdf(noise, self.icdf)
+        return inverse_cdf(noise, super().icdf)
+
+    def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        # from_noise(noise), but the memory of the noise is used again: more of it costs more than the arithmetic.
+        lower, upper = tails(self.noise(sample_shape, generator=generator), self._like, keep=False)
+        return self._quantile(lower, upper).to(self._like.dtype)
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """See :meth:`Law.icdf`; at 0 and 1, where no draw is, the ends of the support."""
+        lowest, highest = value == 0, value == 1
+        inside = super().icdf(torch.where(lowest | highest, 0.5, value))
+        low, high = getattr(self.support, "lower_bound", -torch.inf), getattr(self.support, "upper_bound", torch.inf)
+        return torch.where(lowest, low, torch.where(highest, high, inside)).to(inside.dtype)
 
 
 class Implicit(Reparameterized):

@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid
 from reparam.distributions.base import InverseCdf, Pathwise
 from reparam.distributions.location_scale import Normal
 from reparam.distributions.parameters import refuse
-from reparam.distributions.precision import narrow, open_sigmoid, positive_range, standardize, widen
+from reparam.distributions.precision import narrow, open_sigmoid, standardize, widen
 from reparam.noise import Source
 from reparam.reparameterize import location_scale
 
@@ -65,12 +65,11 @@ class Uniform(InverseCdf, td.Uniform):
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         low, high = self._wide()
-        width = high - low
-        near_low, near_high = location_scale(lower, low, width), location_scale(-upper, high, width)
-        drawn = torch.where(lower < upper, near_low, near_high).to(self.low.dtype)
-        step = torch.finfo(self.low.dtype).eps * high.abs() + positive_range(self.low)[0]
-        before_high = torch.maximum(low, high - step).to(self.low.dtype)
-        return torch.where((drawn < self.high) | (upper == 0), drawn, before_high)
+        # Both products are precise, so both ends are; rounding may lead past an end, and is taken back.
+        drawn = (upper * low + lower * high).to(self.low.dtype)
+        fixed, least, most = drawn.detach(), self.low.detach(), self.high.detach()
+        inside: Tensor = torch.maximum(least, torch.minimum(fixed, torch.nextafter(most, least)))
+        return drawn + (inside - fixed)
 
 
 class LogitNormal(Pathwise):
@@ -144,7 +143,8 @@ class LogitNormal(Pathwise):
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         logit = self._normal._quantile(lower, upper)
-        return torch.where((lower > 0) & (upper > 0), open_sigmoid(logit, self.loc), torch.sigmoid(logit))
+        inside = open_sigmoid(logit, self.loc)
+        return torch.where(lower == 0, 0.0, torch.where(upper == 0, 1.0, inside))
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats, ``log σ + log(2πe)/2 + E[log s(x) + log s(-x)]``, x = logit y (quadrature)."""

@@ -75,7 +75,7 @@ class ContinuousBernoulli(InverseCdf, td.ContinuousBernoulli):
         rest = torch.where(small, 1.0, far_side + near_side * torch.exp(slope))
         distance = torch.where(small, close, rest.log() / torch.where(small, -1.0, slope))
         drawn = torch.where(falling, distance, 1 - distance)
-        return confine(drawn, lower, upper, positive_range(self._like)[0], 1 - torch.finfo(self._like.dtype).eps / 2)
+        return confine(drawn, positive_range(self._like)[0], 1 - torch.finfo(self._like.dtype).eps / 2)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``l·y - log((e^l - 1)/l)``; -inf off [0, 1]."""

@@ -14,7 +14,8 @@ from reparam.distributions.base import InverseCdf
 from reparam.distributions.precision import (
     confine,
     exponential_level,
-    log_tails,
+    indicator,
+    minus_log,
     narrow,
     positive_range,
     standardize,
@@ -43,36 +44,37 @@ class Weibull(InverseCdf, td.Weibull):
         ParameterError: as for :class:`Normal`.
 
     Example:
-        >>> law = Weibull(torch.tensor(2.0), 0.01)
+        >>> law = Weibull(torch.tensor(2.0), torch.tensor([0.1, 0.01]))
         >>> law.from_noise(torch.tensor([0.5, 0.999], dtype=torch.float64))
-        tensor([2.4187e-16, 3.4028e+38])
+        tensor([5.1202e-02, 3.4028e+38])
     """
 
     scale: Tensor
     concentration: Tensor
 
     def __init__(self, scale: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
-        validating, (scale, concentration) = self._checked(validate_args, scale=scale, concentration=concentration)
-        super().__init__(scale, concentration, validate_args=False)
-        self._validate_args = validating
+        self._set(validate_args, scale=scale, concentration=concentration)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        drawn = self._log_quantile(*log_tails(lower, upper))
-        return confine(drawn, lower, upper, *positive_range(self.scale))
+        return self._at(minus_log(upper, lower))
 
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
+        return self._at(exponential_level(log_lower, log_upper))
+
+    def _at(self, level: Tensor) -> Tensor:
         scale, concentration = self._wide()
-        log_level, log_scale = exponential_level(log_lower, log_upper).log(), scale.log()
-        log_standard = log_level / concentration
+        smallest, largest = positive_range(self.scale)
+        log_level, fixed_scale, fixed = level.log(), scale.detach(), concentration.detach()
+        log_standard, log_scale = log_level.detach() / fixed, fixed_scale.log()
         # log of the largest of ∂y/∂k = y·|log t|/k² and ∂y/∂scale = y/scale, over y
-        log_speed = torch.maximum(log_standard.abs().clamp(min=1).log() - concentration.log(), -log_scale)
-        over = log_standard + log_scale + log_speed.clamp(min=0) > math.log(torch.finfo(scale.dtype).max)
-        under = log_standard + log_scale < math.log(positive_range(self.scale)[0])
+        log_speed = torch.maximum(log_standard.abs().clamp(min=1).log() - fixed.log(), -log_scale)
+        log_draw = log_standard + log_scale
+        below = indicator(math.log(torch.finfo(scale.dtype).max) - log_draw - log_speed.clamp(min=0))
+        above = indicator(log_draw - math.log(smallest))
         # Beyond the dtype nothing is computed: 0 times an infinite derivative would be NaN.
-        inside = ~(over | under)
-        power = torch.where(inside, log_level, 0.0) / torch.where(inside, concentration, 1.0)
-        draw = torch.where(inside, scale, 1.0) * torch.exp(power)
-        return torch.where(over, math.inf, torch.where(under, 0.0, draw))
+        inside = below * above
+        drawn = inside * scale * torch.exp(inside * log_level / concentration)
+        return confine(drawn + (1 - below) * largest, smallest, largest)
 
     @property
     def mean(self) -> Tensor:
@@ -154,22 +156,24 @@ class Pareto(InverseCdf, td.Pareto):
     alpha: Tensor
 
     def __init__(self, scale: Tensor | float, alpha: Tensor | float, validate_args: bool | None = None) -> None:
-        validating, (scale, alpha) = self._checked(validate_args, scale=scale, alpha=alpha)
-        super().__init__(scale, alpha, validate_args=False)
-        self._validate_args = validating
+        self._set(validate_args, scale=scale, alpha=alpha)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        drawn = self._log_quantile(*log_tails(lower, upper))
-        return confine(drawn, lower, upper, 0.0, torch.finfo(self.scale.dtype).max)
+        return self._at(minus_log(upper, lower))
 
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
+        return self._at(exponential_level(log_lower, log_upper))
+
+    def _at(self, level: Tensor) -> Tensor:
         scale, alpha = self._wide()
-        level, log_scale = exponential_level(log_lower, log_upper), scale.log()
+        largest = torch.finfo(self.scale.dtype).max
+        power, log_alpha, log_scale = level.detach() / alpha.detach(), alpha.detach().log(), scale.detach().log()
         # log of the largest of ∂y/∂alpha = y·t/alpha² and ∂y/∂scale = y/scale, over y
-        log_speed = torch.maximum((level / alpha).clamp(min=1).log() - alpha.log(), -log_scale)
-        over = level / alpha + log_scale + log_speed.clamp(min=0) > math.log(torch.finfo(scale.dtype).max)
-        power = torch.where(over, 0.0, level) / torch.where(over, 1.0, alpha)
-        return torch.where(over, math.inf, torch.where(over, 1.0, scale) * torch.exp(power))
+        log_speed = torch.maximum(power.clamp(min=1).log() - log_alpha, -log_scale)
+        inside = indicator(math.log(torch.finfo(scale.dtype).max) - power - log_scale - log_speed.clamp(min=0))
+        # Beyond the dtype nothing is computed: 0 times an infinite derivative would be NaN.
+        drawn = inside * scale * torch.exp(inside * level / alpha)
+        return confine(drawn + (1 - inside) * largest, 0.0, largest)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``log(alpha/scale) - (alpha + 1)·log(y/scale)``; -inf for y < scale."""
@@ -245,21 +249,23 @@ class GeneralizedPareto(InverseCdf, td.GeneralizedPareto):
         self._set(validate_args, loc=loc, scale=scale, concentration=concentration)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        drawn = self._log_quantile(*log_tails(lower, torch.where(upper > 0, upper, 1.0)))
-        return torch.where(upper > 0, drawn, self.support.upper_bound.detach())
+        return self._at(minus_log(upper, lower))
 
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
+        return self._at(exponential_level(log_lower, log_upper))
+
+    def _at(self, level: Tensor) -> Tensor:
         loc, scale, concentration = self._wide()
-        level, largest = exponential_level(log_lower, log_upper), torch.finfo(self.loc.dtype).max
+        largest, end = torch.finfo(self.loc.dtype).max, self.support.upper_bound.detach()
         # The draw and its derivatives are below max(1, scale)·max(1, t)²·e^(c·t).
-        bound = level * concentration + 2 * level.clamp(min=1).log() + scale.clamp(min=1).log()
-        over = bound > math.log(torch.finfo(loc.dtype).max)
-        level, concentration = torch.where(over, 0.0, level), torch.where(over, 0.0, concentration)
-        drawn = location_scale(level * exprel(concentration * level), loc, scale).clamp(-largest, largest)
-        drawn = torch.where(over, largest, drawn)
+        bound = level * concentration.detach() + 2 * level.clamp(min=1).log() + scale.detach().clamp(min=1).log()
+        inside = indicator(math.log(torch.finfo(loc.dtype).max) - bound)
+        level, concentration = inside * level, inside * concentration
+        drawn = inside * location_scale(level * exprel(concentration * level), loc, scale) + (1 - inside) * largest
+        drawn = confine(drawn, -largest, largest)
         # Rounding may lead past the upper end of a bounded law.
-        excess: Tensor = (drawn - self.support.upper_bound).clamp(min=0)
-        return drawn - excess.detach()
+        inside_end: Tensor = drawn - (drawn.detach() - end).clamp(min=0)
+        return inside_end
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``-log scale - (1 + c)·t``, t the exponential level of ``value``; -inf off the support.

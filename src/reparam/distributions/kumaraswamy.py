@@ -7,8 +7,8 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam.distributions.base import InverseCdf
-from reparam.distributions.precision import confine, log_tails, narrow, positive_range, widen
-from reparam.special import exprel, log1mexp
+from reparam.distributions.precision import confine, indicator, minus_log, narrow, positive_range, widen
+from reparam.special import log1mexp
 
 __all__ = ["Kumaraswamy"]
 
@@ -48,21 +48,18 @@ class Kumaraswamy(InverseCdf, td.Kumaraswamy):
         concentration0: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        validating, (concentration1, concentration0) = self._checked(
-            validate_args, concentration1=concentration1, concentration0=concentration0
-        )
-        super().__init__(concentration1, concentration0, validate_args=False)
-        self._validate_args = validating
+        self._set(validate_args, concentration1=concentration1, concentration0=concentration0)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         (a, b), (smallest, largest) = self._wide(), self._limits
-        log_upper = log_tails(lower, upper)[1]
-        log_draw = _log1mexp_quotient(log_upper, b) / a
+        # log(1 - e^-q), q = t/b with the exponential level t; where q would underflow, that is log q.
+        log_quotient, least = minus_log(upper, lower).log() - b.log(), math.log(torch.finfo(b.dtype).tiny)
+        quotient = torch.exp(confine(log_quotient, least, 5.0))
+        log_power = -minus_log(-torch.expm1(-quotient), torch.exp(-quotient)) - torch.relu(least - log_quotient)
+        log_draw = log_power.detach() / a.detach()
         # Next to 0 and 1 nothing is computed: 0 times an infinite derivative would be NaN.
-        inside = (log_draw > math.log(smallest)) & (log_draw < math.log(largest))
-        a, b = torch.where(inside, a, 1.0), torch.where(inside, b, 1.0)
-        inner = torch.exp(_log1mexp_quotient(torch.where(inside, log_upper, -1.0), b) / a)
-        return confine(torch.where(inside, inner, log_draw.detach().exp()), lower, upper, smallest, largest)
+        above, below = indicator(log_draw - math.log(smallest)), indicator(math.log(largest) - log_draw)
+        return confine(above * torch.exp(above * below * log_power / a), smallest, largest)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``log ab + (a - 1)·log y + (b - 1)·log(1 - y^a)``; -inf off [0, 1].
@@ -126,11 +123,3 @@ class Kumaraswamy(InverseCdf, td.Kumaraswamy):
     def _limits(self) -> tuple[float, float]:
         """The smallest and largest draw."""
         return positive_range(self.concentration1)[0], 1 - torch.finfo(self.concentration1.dtype).eps / 2
-
-
-def _log1mexp_quotient(x: Tensor, b: Tensor) -> Tensor:
-    """``log(1 - exp(x/b))`` for ``x < 0``, also where the quotient underflows."""
-    quotient = x / b
-    near = quotient > -math.log(2)
-    close = torch.log(-x) - b.log() + torch.log(exprel(torch.where(near, quotient, 0.0)))
-    return torch.where(near, close, torch.log1p(-torch.exp(torch.where(near, -1.0, quotient))))

@@ -9,7 +9,7 @@ from torch.distributions import constraints
 from torch.nn.functional import logsigmoid
 
 from reparam.distributions.base import InverseCdf
-from reparam.distributions.precision import log_tails, narrow, standardize, widen
+from reparam.distributions.precision import minus_log, narrow, standardize, widen
 from reparam.reparameterize import location_scale
 
 __all__ = ["AsymmetricLaplace", "Laplace"]
@@ -61,7 +61,9 @@ class Laplace(InverseCdf, td.Laplace):
         return narrow(_log_cdf(-standardize(value, self.loc, self.scale)), value, self.loc)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        return self._log_quantile(lower.log(), upper.log())
+        # Each of both is 0 on the side of the other; at the middle the derivative of one of them counts.
+        below, above = torch.log(2 * lower).clamp(max=0), torch.relu(-torch.log(2 * upper))
+        return location_scale(below + above, *self._wide())
 
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         left = log_lower < log_upper
@@ -156,10 +158,11 @@ class AsymmetricLaplace(InverseCdf):
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         loc, scale, asymmetry = self._wide()
-        log_lower, log_upper = log_tails(lower, upper)
         log_left, log_right = self._log_sides()
-        below, above = log_lower - log_left, log_upper - log_right
-        return location_scale(torch.where(below < 0, below * asymmetry, -above / asymmetry), loc, scale)
+        below, above = minus_log(lower, upper) + log_left, minus_log(upper, lower) + log_right
+        # Each is negative on the side of the other; where both are 0, the derivative of one of them counts.
+        standard = torch.relu(above) / asymmetry - (below + torch.relu(-below)) * asymmetry
+        return location_scale(standard, loc, scale)
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats: ``1 + log σ + log(κ + 1/κ)``."""

@@ -13,7 +13,7 @@ from torch.distributions import constraints
 from torch.nn.functional import logsigmoid
 
 from reparam.distributions.base import InverseCdf, Pathwise
-from reparam.distributions.precision import confine, log_tails, narrow, standardize, widen
+from reparam.distributions.precision import confine, minus_log, narrow, standardize, widen
 from reparam.noise import Source
 from reparam.reparameterize import location_scale
 from reparam.special import log_ndtr
@@ -201,16 +201,11 @@ class Cauchy(InverseCdf, td.Cauchy):
         return narrow(torch.atan2(scale, loc - value) / math.pi, value, self.loc)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        left = lower < upper
-        smaller = torch.where(left, lower, upper)
-        # The tangent at the middle, the cotangent in the tails: each with all its digits.
-        middle = smaller > 0.25
-        near = torch.tan(math.pi * torch.where(middle, 0.5 - smaller, 0.0))
-        far = torch.tan(math.pi * torch.where(middle, 0.25, smaller)).reciprocal()
-        size = torch.where(middle, near, far)
+        # tan x = sin x / cos x, x = π(lower - upper)/2, and cos x is the sine of the smaller tail: no digit is lost.
+        sine = torch.sin((math.pi / 2) * (lower - upper))
+        standard = sine / torch.sin(math.pi * torch.minimum(lower, upper))
         largest = torch.finfo(self.loc.dtype).max
-        drawn = location_scale(torch.where(left, -size, size), *self._wide())
-        return confine(drawn, lower, upper, -largest, largest)
+        return confine(location_scale(standard, *self._wide()), -largest, largest)
 
 
 class Gumbel(InverseCdf, td.Gumbel):
@@ -227,9 +222,7 @@ class Gumbel(InverseCdf, td.Gumbel):
     """
 
     def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        validating, (loc, scale) = self._checked(validate_args, loc=loc, scale=scale)
-        super().__init__(loc, scale, validate_args=False)
-        self._validate_args = validating
+        self._set(validate_args, loc=loc, scale=scale)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``-ε - exp(-ε) - log σ``, ``ε = (value - μ)/σ``."""
@@ -247,5 +240,4 @@ class Gumbel(InverseCdf, td.Gumbel):
         return narrow(torch.exp(-torch.exp(exponent)), value, self.loc)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        log_lower, _ = log_tails(lower, upper)
-        return location_scale(-torch.log(-log_lower), *self._wide())
+        return location_scale(-minus_log(lower, upper).log(), *self._wide())

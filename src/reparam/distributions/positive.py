@@ -12,7 +12,15 @@ from torch import Tensor
 
 from reparam.distributions.base import InverseCdf, Pathwise
 from reparam.distributions.location_scale import Normal
-from reparam.distributions.precision import confine, exponential_level, log_tails, narrow, positive_range, widen
+from reparam.distributions.precision import (
+    confine,
+    exponential_level,
+    indicator,
+    minus_log,
+    narrow,
+    positive_range,
+    widen,
+)
 from reparam.noise import Source
 from reparam.special import log1mexp
 
@@ -49,7 +57,7 @@ class LogNormal(Pathwise, td.LogNormal):
 
     def from_noise(self, noise: Tensor) -> Tensor:
         """``y = exp(μ + σ·ε)``; see :meth:`Pathwise.from_noise`. The noise is standard normal."""
-        return self._normal.from_noise(noise).clamp(*self._log_range).exp().to(self.loc.dtype)
+        return confine(self._normal.from_noise(noise), *self._log_range).exp().to(self.loc.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, that of N(μ, σ²) at log y, less log y; -inf for y <= 0."""
@@ -77,7 +85,8 @@ class LogNormal(Pathwise, td.LogNormal):
         return narrow(torch.where(value > 0, self._normal.log_survival_function(log_value), 0.0), value, self.loc)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        return confine(self._normal._quantile(lower, upper), lower, upper, *self._log_range).exp()
+        inside = confine(self._normal._quantile(lower, upper), *self._log_range)
+        return torch.where(lower == 0, 0.0, torch.where(upper == 0, torch.inf, inside.exp()))
 
     @property
     def _normal(self) -> Normal:
@@ -122,7 +131,7 @@ class HalfNormal(Pathwise, td.HalfNormal):
     def from_noise(self, noise: Tensor) -> Tensor:
         """``y = σ·|ε|``; see :meth:`Pathwise.from_noise`. The noise is standard normal."""
         drawn = widen(self.scale) * noise.abs()
-        return drawn.clamp(*positive_range(self.scale)).to(self.scale.dtype)
+        return confine(drawn, *positive_range(self.scale)).to(self.scale.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``log(2/π)/2 - log σ - (value/σ)²/2``; -inf below 0."""
@@ -143,8 +152,8 @@ class HalfNormal(Pathwise, td.HalfNormal):
         left = lower < upper
         near = math.sqrt(2) * torch.erfinv(torch.where(left, lower, 0.5))
         far = -torch.special.ndtri(0.5 * torch.where(left, 0.5, upper))
-        drawn = widen(self.scale) * torch.where(left, near, far)
-        return confine(drawn, lower, upper, *positive_range(self.scale))
+        inside = confine(widen(self.scale) * torch.where(left, near, far), *positive_range(self.scale))
+        return torch.where(lower == 0, 0.0, torch.where(upper == 0, torch.inf, inside))
 
 
 class HalfCauchy(InverseCdf, td.HalfCauchy):
@@ -186,11 +195,9 @@ class HalfCauchy(InverseCdf, td.HalfCauchy):
         return narrow(probability, value, self.scale)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        left = lower < upper
-        near = torch.tan((math.pi / 2) * torch.where(left, lower, 0.5))
-        far = torch.tan((math.pi / 2) * torch.where(left, 0.5, upper)).reciprocal()
-        drawn = widen(self.scale) * torch.where(left, near, far)
-        return confine(drawn, lower, upper, *positive_range(self.scale))
+        # The cosine of one tail is the sine of the other: no digit is lost at either end.
+        standard = torch.sin((math.pi / 2) * lower) / torch.sin((math.pi / 2) * upper)
+        return confine(widen(self.scale) * standard, *positive_range(self.scale))
 
 
 class Exponential(InverseCdf, td.Exponential):
@@ -241,12 +248,14 @@ class Exponential(InverseCdf, td.Exponential):
         return narrow(-widen(self.rate) * value.clamp(min=0), value, self.rate)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        drawn = self._log_quantile(*log_tails(lower, upper))
-        return confine(drawn, lower, upper, *positive_range(self.rate))
+        return self._at(minus_log(upper, lower))
 
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
+        return self._at(exponential_level(log_lower, log_upper))
+
+    def _at(self, level: Tensor) -> Tensor:
         rate = widen(self.rate)
+        smallest, largest = positive_range(self.rate)
         # A quotient that overflows has a derivative that does too, and 0 times that is NaN: it is not computed.
-        level = exponential_level(log_lower, log_upper)
-        over = level > positive_range(self.rate)[1] * rate
-        return torch.where(over, torch.inf, level / torch.where(over, 1.0, rate))
+        inside = indicator(largest * rate - level)
+        return confine(inside * level / rate + (1 - inside) * largest, smallest, largest)

@@ -11,7 +11,9 @@ __all__ = [
     "confine",
     "exp_within",
     "exponential_level",
+    "indicator",
     "log_tails",
+    "minus_log",
     "narrow",
     "open_sigmoid",
     "positive_range",
@@ -54,31 +56,41 @@ def standardize(value: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
     return (widen(value) - widen(loc)) / widen(scale)
 
 
-def tails(probability: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+def tails(probability: Tensor, like: Tensor, keep: bool = True) -> tuple[Tensor, Tensor]:
     """``(u, 1 - u)`` in the dtype of ``like``, float32 at least: the smaller of both is exact to that dtype.
 
     The difference is taken in the dtype of ``probability`` first, so that float64 noise brings both tails of a float32
-    law: near 1 a float32 knows nothing finer than 6e-8.
+    law: near 1 a float32 knows nothing finer than 6e-8. Without ``keep``, ``probability`` is overwritten.
 
     Example:
         >>> tails(torch.tensor(1 - 2.0**-40, dtype=torch.float64), torch.zeros(()))
         (tensor(1.), tensor(9.0949e-13))
     """
     dtype = torch.promote_types(like.dtype, torch.float32)
-    return probability.to(dtype), (1 - probability).to(dtype)
+    lower = probability.to(dtype, copy=not keep)
+    return lower, (1 - probability if keep else probability.neg_().add_(1)).to(dtype)
+
+
+def minus_log(tail: Tensor, rest: Tensor) -> Tensor:
+    """``-log(tail)`` where ``rest`` is ``1 - tail``: to full precision at both ends, if both are.
+
+    Example:
+        >>> minus_log(*tails(torch.tensor([1e-30, 0.75, 1 - 2.0**-40], dtype=torch.float64), torch.zeros(())))
+        tensor([6.9078e+01, 2.8768e-01, 9.0949e-13])
+    """
+    # With r the root of the tail, 1/r = 1 + rest/(r + tail): all terms are positive, so no digit is lost. The plain
+    # 1/tail = 1 + rest/tail would do, but its square, in the derivative, leaves the range of a float32.
+    return 2 * torch.log1p(rest / (tail.sqrt() + tail))
 
 
 def log_tails(lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
-    """``(log u, log(1 - u))`` of the two :func:`tails`, both from the smaller one.
+    """``(log u, log(1 - u))`` of the two :func:`tails`, to full precision.
 
     Example:
         >>> log_tails(*tails(torch.tensor([1e-30, 0.75]), torch.zeros(())))
         (tensor([-69.0776,  -0.2877]), tensor([-1.0000e-30, -1.3863e+00]))
     """
-    left = lower < upper
-    smaller = torch.where(left, lower, upper)
-    log_smaller, log_larger = smaller.log(), torch.log1p(-smaller)
-    return torch.where(left, log_smaller, log_larger), torch.where(left, log_larger, log_smaller)
+    return -minus_log(lower, upper), -minus_log(upper, lower)
 
 
 def exponential_level(log_lower: Tensor, log_upper: Tensor) -> Tensor:
@@ -105,15 +117,25 @@ def positive_range(like: Tensor) -> tuple[float, float]:
     return (2.0**-24 if like.dtype == torch.float16 else info.tiny), info.max
 
 
-def confine(quantile: Tensor, lower: Tensor, upper: Tensor, smallest: float, largest: float) -> Tensor:
-    """The quantile kept between two numbers, except at the probabilities 0 and 1: a draw is never there.
+def confine(quantile: Tensor, smallest: float, largest: float) -> Tensor:
+    """The quantile kept between two numbers, with gradient 0 where it was not.
 
     Example:
-        >>> u = torch.tensor([0.0, 0.5, 1.0])
-        >>> confine(torch.tensor([0.0, 1e-40, torch.inf]), u, 1 - u, 1e-38, 1e38)
-        tensor([0.0000e+00, 1.0000e-38,        inf])
+        >>> confine(torch.tensor([1e-40, 0.5, torch.inf]), *positive_range(torch.zeros(())))
+        tensor([1.1755e-38, 5.0000e-01, 3.4028e+38])
     """
-    return torch.where((lower > 0) & (upper > 0), quantile.clamp(smallest, largest), quantile)
+    # The same as clamp, whose backward pass is ten times slower.
+    return torch.nn.functional.hardtanh(quantile, smallest, largest)
+
+
+def indicator(margin: Tensor) -> Tensor:
+    """1 where ``margin > 0``, else 0, as a number without gradient: multiplying by it is faster than ``torch.where``.
+
+    Example:
+        >>> indicator(torch.tensor([-torch.inf, 0.0, 1e-30]))
+        tensor([0., 0., 1.])
+    """
+    return margin.detach().sign().clamp(min=0)
 
 
 def exp_within(logarithm: Tensor, like: Tensor, *factors: Tensor) -> Tensor:
@@ -146,9 +168,8 @@ def open_sigmoid(logit: Tensor, like: Tensor) -> Tensor:
         >>> bool(((y > 0) & (y < 1)).all()), torch.autograd.grad(y.sum(), x)[0]
         (True, tensor([0.0000e+00, 2.5000e-01, 4.2484e-18]))
     """
-    negative = logit < 0
-    smaller = torch.sigmoid(torch.where(negative, logit, -logit))
-    value = torch.where(negative, smaller, 1 - smaller)
-    fixed = value.detach()
-    inside = fixed.clamp(positive_range(like)[0], 1 - torch.finfo(like.dtype).eps / 2)
-    return (value + (inside - fixed)).to(like.dtype)
+    # -sign(x)·s(-|x|) has the derivative s(x)·s(-x), to full precision on both sides; its value is taken away again.
+    sign = torch.copysign(torch.ones_like(logit), logit).detach()
+    moving = -sign * torch.sigmoid(-sign * logit)
+    value = torch.sigmoid(logit.detach()).clamp(positive_range(like)[0], 1 - torch.finfo(like.dtype).eps / 2)
+    return (value + (moving - moving.detach())).to(like.dtype)

@@ -23,7 +23,7 @@ from reparam.distributions.base import InverseCdf, Law, Pathwise
 from reparam.distributions.categorical import Categorical
 from reparam.distributions.odds import log_odds, log_weights, probs_or_logits
 from reparam.distributions.parameters import open_unit_interval, positive_weights
-from reparam.distributions.precision import log_tails, narrow, open_sigmoid, positive_range, tails, widen
+from reparam.distributions.precision import confine, minus_log, narrow, open_sigmoid, positive_range, tails, widen
 from reparam.noise import Source
 
 __all__ = [
@@ -37,8 +37,7 @@ __all__ = [
 
 def gumbel_scores(law: Law, noise: Tensor) -> Tensor:
     """``α - log(-log u)`` for classes of log weights α: the largest is the k-th with the probability of class k."""
-    log_lower, _ = log_tails(*tails(noise, law._like))
-    return log_weights(law) - torch.log(-log_lower)
+    return log_weights(law) - minus_log(*tails(noise, law._like)).log()
 
 
 class LogitRelaxedBernoulli(InverseCdf, TorchLogitRelaxedBernoulli):
@@ -166,8 +165,7 @@ class RelaxedBernoulli(InverseCdf, td.RelaxedBernoulli):
         return narrow(torch.where(inside, probability, (value >= 1).to(probability)), value, self.temperature)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        logit = self.base_dist._quantile(lower, upper)
-        return torch.where((lower > 0) & (upper > 0), open_sigmoid(logit, self.temperature), torch.sigmoid(logit))
+        return open_sigmoid(self.base_dist._quantile(lower, upper), self.temperature)
 
 
 class ExpRelaxedCategorical(Pathwise, TorchExpRelaxedCategorical):
@@ -221,7 +219,7 @@ class ExpRelaxedCategorical(Pathwise, TorchExpRelaxedCategorical):
     def from_noise(self, noise: Tensor) -> Tensor:
         """``y = log softmax((α - log(-log u))/T)``; see :meth:`Pathwise.from_noise`. The noise is uniform."""
         drawn = log_softmax(self._scores(noise), -1)
-        return drawn.clamp(min=torch.finfo(self.temperature.dtype).min).to(self.temperature.dtype)
+        return confine(drawn, torch.finfo(self.temperature.dtype).min, math.inf).to(self.temperature.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats on the vectors whose exponentials sum to 1: ``Σ_k log softmax(α - Ty)_k + const``.
@@ -289,7 +287,7 @@ class RelaxedOneHotCategorical(Pathwise, td.RelaxedOneHotCategorical):
         """``y = softmax((α - log(-log u))/T)``; see :meth:`Pathwise.from_noise`. The noise is uniform."""
         # Not the exponential of the logarithm, whose rounding grows with the scores: this sums to 1.
         drawn = torch.softmax(self.base_dist._scores(noise), -1)
-        return drawn.clamp(min=positive_range(self.temperature)[0]).to(self.temperature.dtype)
+        return confine(drawn, positive_range(self.temperature)[0], math.inf).to(self.temperature.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats on the simplex, that of log y, less ``Σ_k log y_k``; -inf on its boundary."""

@@ -59,7 +59,7 @@ class _Truncation(InverseCdf):
         drawn = self._interval(self.low, self.high).quantile(*levels)
         largest = torch.finfo(self.low.dtype).max
         inside = drawn.clamp(self.low.double(), self.high.double())
-        return confine(inside, lower, upper, -largest, largest).to(lower.dtype)
+        return torch.where((lower > 0) & (upper > 0), confine(inside, -largest, largest), inside).to(lower.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, that of the base law less the logarithm of its mass in the interval; -inf off it."""
