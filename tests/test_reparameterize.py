@@ -151,3 +151,17 @@ def test_attach_takes_many_parameters_at_once_in_front():
     expected = rates.detach().expand(4, 3)
     torch.testing.assert_close(torch.func.jacrev(draw)(rates.detach()), expected)
     torch.testing.assert_close(torch.func.jacfwd(draw)(rates.detach()), expected)
+
+
+def test_attach_refuses_forward_mode_over_forward_mode():
+    """torch would take the velocity for a constant, and the second derivative for 0."""
+    rate = torch.tensor(2.0, dtype=torch.float64)
+
+    def draw(rate):
+        return attach(torch.ones(3, dtype=torch.float64), lambda y, r: (y * r,), rate)
+
+    expected = torch.func.jacrev(torch.func.jacrev(draw))(rate)
+    torch.testing.assert_close(torch.func.jacfwd(torch.func.jacrev(draw))(rate), expected)
+    torch.testing.assert_close(torch.func.jacrev(torch.func.jacfwd(draw))(rate), expected)
+    with pytest.raises(NotImplementedError, match="no forward mode over forward mode"):
+        torch.func.jacfwd(torch.func.jacfwd(draw))(rate)

@@ -26,6 +26,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import TransformType
+from torch._functorch.pyfunctorch import retrieve_all_functorch_interpreters
 
 from reparam.errors import ParameterError
 
@@ -92,7 +94,8 @@ def inverse_cdf(uniform: Tensor, icdf: Callable[[Tensor], Tensor]) -> Tensor:
 def attach(sample: Tensor, velocity: Callable[..., tuple[Tensor, ...]], *parameters: Tensor) -> Tensor:
     """The value of ``sample``, moving with the parameters: ``∂y/∂θ_i = v_i(y, θ)``; elementwise, any order.
 
-    Reverse and forward mode, ``vmap`` and repeated differentiation work as far as they do for ``velocity``.
+    Reverse and forward mode, ``vmap`` and repeated differentiation work as far as they do for ``velocity``; forward
+    mode over forward mode is refused.
 
     Args:
         sample: draws y, any shape; its own gradient, if any, is dropped.
@@ -141,6 +144,12 @@ class _MovingForward(_Moving):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        # torch switches forward mode off in here, so that an outer one would silently see a constant velocity.
+        if [level.key() for level in retrieve_all_functorch_interpreters()].count(TransformType.Jvp) > 1:
+            raise NotImplementedError(
+                "no forward mode over forward mode through an implicit gradient; take one of both in reverse mode, "
+                "torch.func.jacfwd(torch.func.jacrev(f)), as torch.func.hessian does"
+            )
         speeds, shape = ctx.velocity(*ctx.saved_tensors), ctx.saved_tensors[0].shape
         terms = [speed * tangent for speed, tangent in zip(speeds, tangents[2:], strict=True) if tangent is not None]
         return torch.stack([term.sum_to_size(shape) for term in terms]).sum(0)
