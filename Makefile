@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench-draws clean
 
 demo: .venv/app
 	$(BIN)/reparam train digits
@@ -14,6 +14,14 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench-draws: .venv-bench/ready
+	PYTHONPATH=src .venv-bench/bin/python benchmarks/draws.py
+
+.venv-bench/ready: benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -27,4 +35,4 @@ lint: .venv/dev
 	touch $@ .venv/app
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache

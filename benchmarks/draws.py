@@ -155,7 +155,6 @@ def multivariate(rng: np.random.Generator) -> list[Case]:
     wishart = {
         "reparam": lambda df, scale: rd.Wishart(df, scale_tril=scale),
         "torch": lambda df, scale: td.Wishart(df, scale_tril=scale),
-        "numpyro": lambda df, scale: nd.Wishart(df, scale_tril=scale),
     }
     return [
         Case("MultivariateNormal (10), one law", {"loc": few, "scale_tril": tril()}, normal, (NUM_DRAWS // 10,)),
