@@ -96,7 +96,7 @@ def _take_apart(law: td.Distribution) -> _Parts:
         return _independent(law)
     if isinstance(law, td.MixtureSameFamily):
         return _mixture(law)
-    if isinstance(law, Law) and hasattr(law, "_given"):
+    if isinstance(law, Law):
         return _ours(law)
     if type(law) is td.TransformedDistribution:
         return _transformed(law)
@@ -132,7 +132,7 @@ def _below(prefix: str, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _ours(law: Law) -> _Parts:
     kind, options = cast(Any, type(law)), law._options()
-    return _Parts(lambda given: kind(**given, **options), _doubled(law._parameters()), _constraints(law))
+    return _Parts(lambda given: kind(**given, **options), _doubled(law._given), _constraints(law))
 
 
 def _transformed(law: td.TransformedDistribution) -> _Parts:

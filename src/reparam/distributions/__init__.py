@@ -1,7 +1,6 @@
 """Laws compatible with ``torch.distributions`` whose randomness stands apart from their parameters."""
 
 from reparam.distributions.base import Implicit as Implicit
-from reparam.distributions.base import Independent as Independent
 from reparam.distributions.base import InverseCdf as InverseCdf
 from reparam.distributions.base import Law as Law
 from reparam.distributions.base import Pathwise as Pathwise
@@ -30,6 +29,7 @@ from reparam.distributions.gamma import InverseGamma as InverseGamma
 from reparam.distributions.gamma import LogGamma as LogGamma
 from reparam.distributions.generalized_normal import GeneralizedNormal as GeneralizedNormal
 from reparam.distributions.hyperspherical_uniform import HypersphericalUniform as HypersphericalUniform
+from reparam.distributions.independent import Independent as Independent
 from reparam.distributions.inverse_gaussian import InverseGaussian as InverseGaussian
 from reparam.distributions.kumaraswamy import Kumaraswamy as Kumaraswamy
 from reparam.distributions.laplace import AsymmetricLaplace as AsymmetricLaplace

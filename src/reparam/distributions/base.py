@@ -13,7 +13,8 @@ A new law fills in what is abstract.
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn, Self, cast
 
 import torch
@@ -26,7 +27,7 @@ from reparam.errors import ParameterError
 from reparam.noise import Iid, Source
 from reparam.reparameterize import inverse_cdf
 
-__all__ = ["Implicit", "Independent", "InverseCdf", "Law", "Pathwise", "Reparameterized", "Unreparameterized"]
+__all__ = ["Implicit", "InverseCdf", "Law", "Pathwise", "Reparameterized", "Unreparameterized"]
 
 
 class Law(td.Distribution, ABC):
@@ -36,7 +37,8 @@ class Law(td.Distribution, ABC):
     more to do, :meth:`_checked` and then that one.
     """
 
-    _given: tuple[str, ...]  # the names of the parameters the law was made with
+    # The parameters the law was made with, of shape [*batch_shape, *]; torch's attributes may be rounded once more.
+    _given: Mapping[str, Tensor] = MappingProxyType({})
     _shared: ClassVar[tuple[str, ...]] = ()  # what was computed from them once, and holds for any batch shape
 
     @abstractmethod
@@ -55,7 +57,7 @@ class Law(td.Distribution, ABC):
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Self:
         """The same law with its parameters expanded to ``batch_shape``; no memory is allocated, nothing is checked."""
         shape, old = torch.Size(batch_shape), len(self.batch_shape)
-        expanded = {name: value.expand(shape + value.shape[old:]) for name, value in self._parameters().items()}
+        expanded = {name: value.expand(shape + value.shape[old:]) for name, value in self._given.items()}
         make: Any = type(self)
         new = make(**expanded, **self._options(), validate_args=False)
         new._validate_args = self._validate_args
@@ -108,21 +110,17 @@ class Law(td.Distribution, ABC):
         for name, value in zip(parameters, checked, strict=True):
             setattr(self, name, value)
         dims = {name: event_dim(self, name) for name in parameters}
-        first = self._given[0]
-        batch_shape = checked[0].shape[: checked[0].dim() - dims[first]]
+        batch_shape = checked[0].shape[: checked[0].dim() - dims[next(iter(parameters))]]
         event_shape = getattr(self, shaped_like).shape[len(batch_shape) :] if shaped_like else torch.Size()
         td.Distribution.__init__(self, batch_shape, event_shape, validate_args=False)
         self._validate_args = validating
 
     def _checked(self, validate_args: bool | None, **parameters: Tensor | float) -> tuple[bool, tuple[Tensor, ...]]:
-        """Whether to validate, and the parameters, checked and broadcast; their names are remembered."""
+        """Whether to validate, and the parameters, checked and broadcast; they are remembered."""
         validating = self._validate_args if validate_args is None else validate_args
-        self._given = tuple(parameters)
-        return validating, check_parameters(self, validating, **parameters)
-
-    def _parameters(self) -> dict[str, Tensor]:
-        """The parameters the law was made with, of shape ``[*batch_shape, *]``."""
-        return {name: getattr(self, name) for name in self._given}
+        checked = check_parameters(self, validating, **parameters)
+        self._given = dict(zip(parameters, checked, strict=True))
+        return validating, checked
 
     def _options(self) -> dict[str, Any]:
         """What else the constructor was given, such as a number of levels."""
@@ -130,12 +128,12 @@ class Law(td.Distribution, ABC):
 
     def _wide(self) -> tuple[Tensor, ...]:
         """The parameters in float32 at least, in the order of the constructor."""
-        return tuple(widen(value) for value in self._parameters().values())
+        return tuple(widen(value) for value in self._given.values())
 
     @property
     def _like(self) -> Tensor:
         """A tensor with the dtype and device of the law."""
-        return cast(Tensor, getattr(self, self._given[0]))
+        return next(iter(self._given.values()))
 
     def _validate_sample(self, value: Tensor) -> None:
         # A compiled graph cannot branch on values; torch's own laws escape this only because the first
@@ -329,59 +327,6 @@ class Unreparameterized(Law):
         raise NotImplementedError(
             f"{type(self).__name__} has no rsample: its draws are discrete and jump when a parameter moves, "
             f"so the pathwise gradient does not exist. Use {self._instead}"
-        )
-
-
-class Independent(td.Independent[td.Distribution]):
-    """torch's ``Independent`` (last batch dimensions become event dimensions) that passes the noise through.
-
-    Example:
-        >>> from reparam.distributions import Normal
-        >>> law = Independent(Normal(torch.zeros(3), torch.ones(3)), 1)
-        >>> law.rsample(4, generator=torch.Generator()).shape, law.event_shape
-        (torch.Size([4, 3]), torch.Size([3]))
-    """
-
-    def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
-        """See :meth:`Law.sample`; a base law of another package takes no generator (ParameterError)."""
-        if generator is None:
-            return self.base_dist.sample(_to_size(sample_shape))
-        return self._base("generator=", Law, Independent).sample(sample_shape, generator=generator)
-
-    def rsample(
-        self,
-        sample_shape: int | Sequence[int] = (),
-        *,
-        generator: torch.Generator | None = None,
-        noise: Tensor | Source | None = None,
-    ) -> Tensor:
-        """See :meth:`Reparameterized.rsample`; a base law of another package takes no option (ParameterError)."""
-        if generator is None and noise is None:
-            return self.base_dist.rsample(_to_size(sample_shape))
-        base = self._base("generator= or noise=", Law, Independent)
-        return base.rsample(sample_shape, generator=generator, noise=noise)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """The sum of the base law's over the last dimensions (torch's fails where there are no values)."""
-        log_prob: Tensor = self.base_dist.log_prob(value)
-        summed = range(-self.reinterpreted_batch_ndims, 0)
-        return log_prob.sum(tuple(summed)) if summed else log_prob
-
-    def noise(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
-        """See :meth:`Reparameterized.noise`; ParameterError where the base law has no noise apart from its draws."""
-        return self._base("noise()", Reparameterized, Independent).noise(sample_shape, generator=generator)
-
-    def from_noise(self, noise: Tensor) -> Tensor:
-        """See :meth:`Reparameterized.from_noise`; ParameterError where the base law has no such map."""
-        return self._base("from_noise()", Reparameterized, Independent).from_noise(noise)
-
-    def _base(self, what: str, *kinds: type) -> "Reparameterized":
-        if isinstance(self.base_dist, kinds):
-            return cast(Reparameterized, self.base_dist)
-        base = type(self.base_dist)
-        raise ParameterError(
-            f"Independent: the base law {base.__module__}.{base.__qualname__} has no {what}; "
-            "use a law of reparam.distributions that has"
         )
 
 

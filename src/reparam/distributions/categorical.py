@@ -49,22 +49,14 @@ class Categorical(Unreparameterized, td.Categorical):
         self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None
     ) -> None:
         given = probs_or_logits(self, probs, logits)
-        validating, (self._weights,) = self._checked(validate_args, **given)
-        super().__init__(**dict.fromkeys(given, self._weights), validate_args=False)
+        validating, (weights,) = self._checked(validate_args, **given)
+        super().__init__(**dict.fromkeys(given, weights), validate_args=False)
         self._validate_args = validating
-
-    def _parameters(self) -> dict[str, Tensor]:
-        # As they were given: torch's attributes of these names are normalised, and rounded once more.
-        return dict.fromkeys(self._given, self._weights)
-
-    @property
-    def _like(self) -> Tensor:
-        return self._weights
 
     def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """Classes, int64; see :meth:`Law.sample`."""
         shape = _to_size(sample_shape)
-        precise = self._weights.double()
+        precise = self._like.double()
         chances = precise if has_probs(self) else torch.softmax(precise, -1)
         drawn = noise.categorical(chances, shape.numel(), generator=generator)
         return drawn.reshape(shape + self.batch_shape)
@@ -81,7 +73,7 @@ class Categorical(Unreparameterized, td.Categorical):
             log_probability = log_chosen - wide.sum(-1).log()
         else:
             log_probability = _choose(log_softmax(wide, -1), value)
-        return narrow(log_probability, self._weights, self._weights)
+        return narrow(log_probability, self._like, self._like)
 
 
 class OneHotCategorical(Unreparameterized, td.OneHotCategorical):
@@ -106,9 +98,6 @@ class OneHotCategorical(Unreparameterized, td.OneHotCategorical):
         self._categorical = Categorical(**dict.fromkeys(given, weights), validate_args=False)
         td.Distribution.__init__(self, weights.shape[:-1], weights.shape[-1:], validate_args=False)
         self._validate_args = validating
-
-    def _parameters(self) -> dict[str, Tensor]:
-        return self._categorical._parameters()
 
     def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """Vectors of zeros and a one in the dtype of the parameter; see :meth:`Law.sample`."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions.utils import lazy_property
 
 from reparam.distributions.base import InverseCdf
-from reparam.distributions.odds import probs_or_logits
+from reparam.distributions.odds import has_probs, probs_or_logits
 from reparam.distributions.precision import confine, narrow, positive_range, widen
 from reparam.special import exprel, log1prel
 from reparam.special.removable import polynomial
@@ -138,7 +138,7 @@ class ContinuousBernoulli(InverseCdf, td.ContinuousBernoulli):
 
     def _wide_logits(self) -> Tensor:
         (parameter,) = self._wide()
-        if self._given == ("logits",):
+        if not has_probs(self):
             return parameter
         limits = torch.finfo(parameter.dtype)
         probs = parameter.clamp(limits.tiny, 1 - limits.eps / 2)

@@ -41,7 +41,6 @@ class HypersphericalUniform(Pathwise):
 
     arg_constraints: dict[str, constraints.Constraint] = {}  # noqa: RUF012
     support = unit_vector
-    _given = ()
 
     def __init__(
         self,

@@ -33,7 +33,8 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from reparam import noise as randomness
-from reparam.distributions.base import Implicit, Independent, Law, _to_size
+from reparam.distributions.base import Implicit, Law, _to_size
+from reparam.distributions.independent import Independent
 from reparam.distributions.mixture_paths import beside, components_of, parameter_of, widened
 from reparam.distributions.mixture_separation import distances, widest_gap
 from reparam.distributions.parameters import refuse
@@ -136,10 +137,6 @@ class MixtureSameFamily(Implicit, td.MixtureSameFamily):
             return new
         _instance.__dict__.update(new.__dict__)
         return cast(Self, _instance)
-
-    def _parameters(self) -> dict[str, Tensor]:
-        """None of its own: it is made of laws."""
-        return {}
 
     @constraints.dependent_property
     def support(self) -> constraints.Constraint:

@@ -237,7 +237,7 @@ def _taken_apart(law: td.Distribution) -> tuple[Family, tuple[Tensor, ...]] | No
     if law.event_shape:
         return None
     if isinstance(law, Law):
-        named, options = law._parameters(), law._options()
+        named, options = law._given, law._options()
     else:
         named, options = {name: getattr(law, name) for name in law.arg_constraints}, {}
     if not named or {"probs", "logits"} <= named.keys():

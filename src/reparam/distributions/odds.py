@@ -60,5 +60,4 @@ def odds_against(law: Any) -> Tensor:
 
 def log_weights(law: Law) -> Tensor:
     """Logarithms of the probabilities of K classes, up to a constant, in float32 at least."""
-    parameters = law._parameters()
-    return widen(parameters["probs"]).log() if "probs" in parameters else widen(parameters["logits"])
+    return widen(law._given["probs"]).log() if has_probs(law) else widen(law._given["logits"])

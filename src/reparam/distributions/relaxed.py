@@ -210,9 +210,6 @@ class ExpRelaxedCategorical(Pathwise, TorchExpRelaxedCategorical):
         td.Distribution.__init__(self, weights.shape[:-1], weights.shape[-1:], validate_args=False)
         self._validate_args = validating
 
-    def _parameters(self) -> dict[str, Tensor]:
-        return {"temperature": self.temperature, **self._categorical._parameters()}
-
     def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
         return source.uniform(sample_shape, self.noise_shape, like=self.temperature)
 
@@ -276,9 +273,6 @@ class RelaxedOneHotCategorical(Pathwise, td.RelaxedOneHotCategorical):
         base = ExpRelaxedCategorical(temperature, **dict.fromkeys(given, weights), validate_args=False)
         td.TransformedDistribution.__init__(self, base, td.ExpTransform(), validate_args=False)
         self._validate_args = validating
-
-    def _parameters(self) -> dict[str, Tensor]:
-        return self.base_dist._parameters()
 
     def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
         return self.base_dist._draw_noise(source, sample_shape)

@@ -130,9 +130,6 @@ class OneHotCategoricalStraightThrough(_OneHotStraightThrough, td.OneHotCategori
         td.Distribution.__init__(self, weights.shape[:-1], weights.shape[-1:], validate_args=False)
         self._validate_args = validating
 
-    def _parameters(self) -> dict[str, Tensor]:
-        return self._categorical._parameters()
-
     def _soft(self, noise: Tensor) -> Tensor:
         return self.probs
 
@@ -169,9 +166,6 @@ class RelaxedOneHotCategoricalStraightThrough(_OneHotStraightThrough):
         self._relaxed = RelaxedOneHotCategorical(self.temperature, **given, validate_args=False)
         td.Distribution.__init__(self, weights.shape[:-1], weights.shape[-1:], validate_args=False)
         self._validate_args = validating
-
-    def _parameters(self) -> dict[str, Tensor]:
-        return self._relaxed._parameters()
 
     def _soft(self, noise: Tensor) -> Tensor:
         return self._relaxed.from_noise(noise)

@@ -97,7 +97,7 @@ class _Truncation(InverseCdf):
         """The base law in float64, unchecked."""
         base = self.base
         make: Any = type(base)
-        parameters = {name: value.double() for name, value in base._parameters().items()}
+        parameters = {name: value.double() for name, value in base._given.items()}
         return cast(Law, make(**parameters, **base._options(), validate_args=False))
 
 
