@@ -9,8 +9,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from reparam import checking, data, distributions, errors, evaluation, noise, report, special, training, vae
+    from reparam import (
+        checking,
+        data,
+        distributions,
+        errors,
+        estimators,
+        evaluation,
+        noise,
+        report,
+        special,
+        training,
+        vae,
+    )
     from reparam.checking import check_rsample
+    from reparam.estimators import expectation
     from reparam.pipeline import fit, resume
     from reparam.reparameterize import attach, implicit, inverse_cdf, location_scale
     from reparam.trained import TrainedVAE, load
@@ -28,7 +41,9 @@ __all__ = [
     "data",
     "distributions",
     "errors",
+    "estimators",
     "evaluation",
+    "expectation",
     "fit",
     "implicit",
     "inverse_cdf",
@@ -47,6 +62,7 @@ _HOMES = {
     "Settings": "reparam.training.settings",
     "TrainedVAE": "reparam.trained",
     "check_rsample": "reparam.checking",
+    "expectation": "reparam.estimators",
     "fit": "reparam.pipeline",
     "attach": "reparam.reparameterize",
     "implicit": "reparam.reparameterize",

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 __all__ = [
     "DataError",
     "DivergedError",
+    "EstimatorError",
     "InputOutputError",
     "Interrupted",
     "ParameterError",
@@ -35,6 +36,10 @@ class UsageError(ReparamError, ValueError):
 
 class ParameterError(UsageError):
     """A parameter of a law that makes no sense: wrong value, shape or dtype, named by parameter and index."""
+
+
+class EstimatorError(UsageError):
+    """A gradient estimator that does not fit: to the law, to the function, or to what that returns."""
 
 
 class DataError(ReparamError, ValueError):

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     **{part: set(_MATHEMATICS[:index]) for index, part in enumerate(_MATHEMATICS)},
     "runs": {"errors"},
     "checking": set(_MATHEMATICS),
+    "estimators": set(_MATHEMATICS),
     "vae": set(_MATHEMATICS),
     "pyro": set(_MATHEMATICS),
     "data": {"errors"},
@@ -36,7 +37,7 @@ MAY_IMPORT = {
     "planning": {"errors", "vae", "data", "training"},
     "trained": set(_LIBRARY) - {"trained", "pipeline"},
     "pipeline": set(_LIBRARY) - {"pipeline"},
-    "cli": {*_LIBRARY, "checking"},
+    "cli": {*_LIBRARY, "checking", "estimators"},
 }
 
 

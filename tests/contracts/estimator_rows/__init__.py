@@ -1,0 +1,5 @@
+"""All rows, a family a file."""
+
+from tests.contracts.estimator_rows import general
+
+ROWS = [*general.ROWS]
