@@ -5,6 +5,7 @@ from reparam.estimators.baselines import Baseline as Baseline
 from reparam.estimators.baselines import Learned as Learned
 from reparam.estimators.baselines import LeaveOneOut as LeaveOneOut
 from reparam.estimators.baselines import MovingAverage as MovingAverage
+from reparam.estimators.bounds import importance_weighted_bound as importance_weighted_bound
 from reparam.estimators.enumerate import Enumerate as Enumerate
 from reparam.estimators.estimating import Choice as Choice
 from reparam.estimators.estimating import choose as choose
@@ -24,4 +25,5 @@ __all__ = [
     "ScoreFunction",
     "choose",
     "expectation",
+    "importance_weighted_bound",
 ]

@@ -10,7 +10,7 @@ from reparam.errors import EstimatorError
 from reparam.estimators.base import Estimator, Function, Integrand, draw, elements
 from reparam.estimators.baselines import LeaveOneOut
 from reparam.estimators.enumerate import Enumerate, num_values
-from reparam.estimators.pathwise import Pathwise
+from reparam.estimators.pathwise import Pathwise, is_stratified
 from reparam.estimators.score import ScoreFunction
 
 __all__ = ["Choice", "choose", "expectation"]
@@ -92,12 +92,15 @@ def choose(f: Function, law: td.Distribution, *, samples: int = 2) -> Choice:
         >>> print(estimator, "because", reason)
         Enumerate(limit=65536) because f couples 3 elements of 2 values each: the sum over all 8 is exact
     """
-    if law.has_rsample and getattr(law, "unbiased", True):
+    stratified = is_stratified(law)
+    if law.has_rsample and getattr(law, "unbiased", True) and not stratified:
         return Choice(Pathwise(), "the draws move smoothly with the parameters")
     integrand = Integrand(f, law)
     with torch.no_grad():
         integrand(draw(law, (1,), None))
     coupled = integrand.num_coupled
+    if stratified and coupled == 1:
+        return Choice(Pathwise(), "a mixture is drawn from every component, so that its modes may be far apart")
     if not Enumerate().refusal(law):
         values = num_values(law)
         if values**coupled <= _FEW:

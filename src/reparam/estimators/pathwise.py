@@ -10,7 +10,7 @@ from reparam.distributions import MixtureSameFamily
 from reparam.errors import EstimatorError
 from reparam.estimators.base import Estimator, Integrand, draw, elements
 
-__all__ = ["Pathwise"]
+__all__ = ["Pathwise", "is_stratified"]
 
 
 class Pathwise(Estimator):
@@ -47,6 +47,12 @@ class Pathwise(Estimator):
         values = integrand(draws)
         _check_path(values, draws)
         return values.mean(0)
+
+
+def is_stratified(law: td.Distribution) -> bool:
+    """Whether the law is a mixture of which every component is drawn."""
+    mixture = elements(law)
+    return isinstance(mixture, MixtureSameFamily) and mixture.estimator == "stratified"
 
 
 def _of_mixture(integrand: Integrand, law: td.Distribution, samples: int, generator: torch.Generator | None) -> Tensor:
