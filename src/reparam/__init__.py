@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from reparam import (
         checking,
+        comparison,
         data,
         distributions,
         errors,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         vae,
     )
     from reparam.checking import check_rsample
+    from reparam.comparison import compare
     from reparam.estimators import expectation
     from reparam.pipeline import fit, resume
     from reparam.reparameterize import attach, implicit, inverse_cdf, location_scale
@@ -38,6 +40,8 @@ __all__ = [
     "attach",
     "check_rsample",
     "checking",
+    "compare",
+    "comparison",
     "data",
     "distributions",
     "errors",
@@ -62,6 +66,7 @@ _HOMES = {
     "Settings": "reparam.training.settings",
     "TrainedVAE": "reparam.trained",
     "check_rsample": "reparam.checking",
+    "compare": "reparam.comparison",
     "expectation": "reparam.estimators",
     "fit": "reparam.pipeline",
     "attach": "reparam.reparameterize",

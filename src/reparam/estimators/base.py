@@ -12,6 +12,7 @@ the batch shape. Elements that share one value of f are *coupled*: f sums them o
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any, ClassVar, cast
 
 import torch
@@ -28,7 +29,10 @@ Function = Callable[[Tensor], Tensor]
 
 
 class Estimator(ABC):
-    """A way to estimate ``E f(y)`` and its gradient in the parameters of the law of y, and in those of f."""
+    """A way to estimate ``E f(y)`` and its gradient in the parameters of the law of y, and in those of f.
+
+    Options of the constructor are kept as attributes of the same names.
+    """
 
     unbiased: ClassVar[bool] = True  # whether the expectation of the gradient is the gradient of the expectation
 
@@ -43,8 +47,11 @@ class Estimator(ABC):
         """Estimate and gradient in one, shape ``[*b]``; ``samples`` independent estimates are averaged."""
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if not name.startswith("_"))
-        return f"{type(self).__name__}({options})"
+        usual = {name: option.default for name, option in signature(type(self)).parameters.items()}
+        given = ((name, getattr(self, name)) for name in usual)
+        return (
+            f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given if value != usual[name])})"
+        )
 
 
 class Integrand:

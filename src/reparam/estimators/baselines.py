@@ -18,8 +18,7 @@ class Baseline(ABC):
         """What to subtract from the values ``[S, *b]`` (without gradient); broadcasts against them."""
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if name == "decay")
-        return f"{type(self).__name__}({options})"
+        return f"{type(self).__name__}()"
 
 
 class LeaveOneOut(Baseline):

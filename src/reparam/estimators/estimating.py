@@ -90,7 +90,7 @@ def choose(f: Function, law: td.Distribution, *, samples: int = 2) -> Choice:
         >>> from reparam.distributions import Bernoulli
         >>> estimator, reason = choose(lambda y: y.sum(-1), Bernoulli(torch.full((3,), 0.5)))
         >>> print(estimator, "because", reason)
-        Enumerate(limit=65536) because f couples 3 elements of 2 values each: the sum over all 8 is exact
+        Enumerate() because f couples 3 elements of 2 values each: the sum over all 8 is exact
     """
     stratified = is_stratified(law)
     if law.has_rsample and getattr(law, "unbiased", True) and not stratified:
