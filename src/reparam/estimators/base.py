@@ -47,11 +47,13 @@ class Estimator(ABC):
         """Estimate and gradient in one, shape ``[*b]``; ``samples`` independent estimates are averaged."""
 
     def __repr__(self) -> str:
-        usual = {name: option.default for name, option in signature(type(self)).parameters.items()}
-        given = ((name, getattr(self, name)) for name in usual)
-        return (
-            f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given if value != usual[name])})"
-        )
+        texts, in_order = [], True
+        for name, option in signature(type(self)).parameters.items():
+            value = getattr(self, name)
+            in_order = in_order and value != option.default
+            if value != option.default:
+                texts.append(repr(value) if in_order else f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(texts)})"
 
 
 class Integrand:

@@ -1,10 +1,10 @@
 """One self-contained HTML page about a run, and its figures as PNG files beside it."""
 
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from reparam.report.document import document
 from reparam.report.elements import Section, count, details, facts_table, flatten, notice, section
 from reparam.report.gallery import examples_section
 from reparam.report.inside import latent_section, training_section
@@ -14,8 +14,6 @@ from reparam.report.summary import health, key_numbers
 __all__ = ["write_report"]
 
 FOLDER = "report"
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""What a browser may load for the page: what is inside it, and nothing else."""
 
 
 def write_report(run: ReadableRun) -> Path:
@@ -65,30 +63,9 @@ def write_report(run: ReadableRun) -> Path:
 
 
 def _document(contents: Contents, body: str) -> str:
-    name = escape(str(contents.description["name"]))
-    style = files("reparam.report").joinpath("page.css").read_text(encoding="utf-8")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<link rel="icon" href="data:,">
-<title>{name} – run report</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-{_header(contents, name)}
-{body}
-<footer>Made{_version(contents)} from the run directory alone. The figures lie beside this page as PNG files.
-</footer>
-</main>
-</body>
-</html>
-"""
+    name = str(contents.description["name"])
+    footer = f"Made{_version(contents)} from the run directory alone. The figures lie beside this page as PNG files."
+    return document(f"{name} – run report", f"{_header(contents, escape(name))}\n{body}", footer)
 
 
 def _version(contents: Contents) -> str:
