@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "runs": {"errors"},
     "checking": set(_MATHEMATICS),
     "estimators": set(_MATHEMATICS),
-    "comparison": {*_MATHEMATICS, "estimators", "checking", "report.elements", "report.style"},
+    "comparison": {*_MATHEMATICS, "estimators", "checking", "report.document", "report.elements", "report.style"},
     "vae": set(_MATHEMATICS),
     "pyro": set(_MATHEMATICS),
     "data": {"errors"},

@@ -23,6 +23,7 @@ OPTIONS = {
     "vary": "--out --num --seed --device --json",
     "report": "--seed --device --json",
     "check": "--seed --draws --json",
+    "compare": "--law --loss --draws --samples --seed --out --json",
 }
 ARGUMENTS = {
     "train": "[SOURCE]",
@@ -33,6 +34,7 @@ ARGUMENTS = {
     "vary": "RUN [SOURCE]",
     "report": "RUN [SOURCE]",
     "check": "[LAW]",
+    "compare": "",
 }
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -53,13 +55,13 @@ def test_help_shows_arguments_every_option_and_its_default(verb: str, reparam: A
     result = reparam(verb, "--help")
     assert (result.code, result.err) == (0, "")
     usage, _, rest = result.out.partition("\n\n")
-    assert usage == f"Usage: reparam {verb} [OPTIONS] {ARGUMENTS[verb]}"
+    assert usage == f"Usage: reparam {verb} [OPTIONS] {ARGUMENTS[verb]}".rstrip()
     text = rest.split("\nOptions:\n")[1]
     entries = {entry.split()[0]: " ".join(entry.split()) for entry in re.split(r"\n(?=  --)", "\n" + text) if entry}
     assert set(entries) == {*OPTIONS[verb].split(), "--help"}
     for name, entry in entries.items():
         if name != "--help":
-            needed = name == "--out" and verb != "train"
+            needed = name == "--out" and verb not in ("train", "compare")
             assert re.search(r"\[required\]" if needed else r"\[default: [^\]]+\]", entry), entry
             meaning = re.sub(r"^--[a-z-]+( <\w+>| [A-Zx]+)?|\[.*", "", entry).strip()
             assert re.fullmatch(r"[\w(].{10,}\.", meaning), entry

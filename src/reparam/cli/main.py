@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from reparam.cli import check, encode, evaluate, reconstruct, report, sample, train, vary
+from reparam.cli import check, compare, encode, evaluate, reconstruct, report, sample, train, vary
 from reparam.errors import InputOutputError, ReparamError
 
 __all__ = ["app", "main", "run"]
@@ -40,6 +40,7 @@ for verb in (
     vary.vary,
     report.report,
     check.check,
+    compare.compare,
 ):
     app.command(cls=_Verb)(verb)
 

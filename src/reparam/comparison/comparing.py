@@ -8,14 +8,14 @@ from typing import Any
 import torch
 import torch.distributions as td
 
-from reparam.checking.subject import Subject
+from reparam.checking.subject import Subject, seeded
 from reparam.checking.taking_apart import subjects_of_law
 from reparam.comparison.candidates import candidates
 from reparam.comparison.measured import FALSE_ALARM, Measured, measure
 from reparam.comparison.truth import truth
 from reparam.errors import EstimatorError
 from reparam.estimators import Estimator
-from reparam.estimators.base import Function
+from reparam.estimators.base import Function, Integrand
 
 __all__ = ["Comparison", "compare", "duration"]
 
@@ -139,6 +139,9 @@ def compare_subject(
     f: Function, subject: Subject, estimators: Iterable[Estimator] | None, *, samples: int, repeats: int
 ) -> Comparison:
     """See :func:`compare`."""
+    sketch = subject.copies(2).law
+    with seeded(subject.seed, "compare", "shapes"), torch.no_grad():
+        Integrand(f, sketch)(sketch.sample(torch.Size((3,))))  # f is refused before anything is measured
     exact = truth(f, subject)
     rows, left_out = [], []
     for number, estimator in enumerate(candidates() if estimators is None else estimators):
@@ -169,7 +172,7 @@ def duration(microseconds: float) -> str:
         return ""
     unit, size = next(((unit, size) for unit, size in _UNITS if microseconds < 1000 * size), _UNITS[-1])
     amount = microseconds / size
-    return f"{amount:.2g} {unit}" if amount < 100 else f"{amount:.0f} {unit}"
+    return f"{amount:.2g} {unit}" if amount < 99.5 else f"{amount:.0f} {unit}"
 
 
 def _show(value: Any) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from reparam.comparison.chain import ChainRule
 from reparam.comparison.comparing import Comparison, duration
 from reparam.comparison.measured import Measured
 from reparam.report.style import BEST, FAINT, INK, PRIMARY, SECONDARY, drawn, new_figure
 
-__all__ = ["time_to_precision"]
+__all__ = ["parts_of_the_gradient", "time_to_precision"]
 
 _ROW = 0.21  # inches
 _HEAD = 0.62
@@ -27,7 +28,7 @@ def time_to_precision(grid: Mapping[str, Mapping[str, Comparison]]) -> Figure:
     laws, losses = list(grid), list(next(iter(grid.values())))
     names = {law: _names(list(comparisons.values())) for law, comparisons in grid.items()}
     heights = [_HEAD + _ROW * len(names[law]) for law in laws]
-    figure = new_figure(3.0 + 2.35 * len(losses), sum(heights) + 0.35)
+    figure = new_figure(2.5 + 1.95 * len(losses), sum(heights) + 0.35)
     panels: Any = figure.subplots(len(laws), len(losses), squeeze=False, gridspec_kw={"height_ratios": heights})
     low, high = _limits(grid)
     for row, law in enumerate(laws):
@@ -39,7 +40,26 @@ def time_to_precision(grid: Mapping[str, Mapping[str, Comparison]]) -> Figure:
             for label in axes.get_yticklabels():
                 label.set_color(INK)
             if row == len(laws) - 1:
-                axes.set_xlabel("time until the gradient is known to 1 %")
+                axes.set_xlabel("time to 1 % precision")
+    return figure
+
+
+@drawn
+def parts_of_the_gradient(chain: ChainRule) -> Figure:
+    """Two bars for each weight, what flows through loc and through scale, and a mark at the whole gradient."""
+    figure = new_figure(9.0, 3.1)
+    axes: Any = figure.subplots()
+    places = range(len(chain.weights))
+    loc, scale = chain.through_loc.tolist(), chain.through_scale.tolist()
+    beyond = [first if first * second > 0 else 0.0 for first, second in zip(loc, scale, strict=True)]
+    axes.bar(places, loc, width=0.6, color=PRIMARY, label="through loc(x)")
+    axes.bar(places, scale, width=0.6, bottom=beyond, color=SECONDARY, label="through scale(x)")
+    axes.plot(places, chain.whole.tolist(), "_", color=INK, ms=17, mew=2, label="the whole gradient")
+    axes.axhline(0, color=FAINT, lw=0.8, zorder=0)
+    axes.set_xticks(list(places), [name.replace(" ", "\n", 1) for name in chain.weights])
+    axes.tick_params(axis="x", length=0)
+    axes.set_ylabel("dL/dw")
+    axes.legend(loc="best")
     return figure
 
 
