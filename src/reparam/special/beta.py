@@ -22,7 +22,6 @@ Source: Figurnov, Mohamed & Mnih, arXiv:1805.08498, for the implicit gradient. T
 """
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -30,8 +29,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from reparam.reparameterize import attach
+from reparam.special.elementwise import in_pieces, opaque
 from reparam.special.log_space import log1mexp
-from reparam.special.opaque import opaque
 from reparam.special.quadrature import Rule, gauss_legendre
 from reparam.special.stirling import digamma_gap, stirling_remainder
 
@@ -39,7 +38,6 @@ __all__ = ["beta_excess_velocities", "beta_log_density", "beta_quantile", "beta_
 
 # The integrand is left where it is e^-depth; so many nodes make the error as small as the rounding.
 _SINGLE, _DOUBLE = (15.0, gauss_legendre(14)), (32.0, gauss_legendre(40))
-_BLOCK, _NODE_BLOCK = 16384, 2048  # elements at a time, alone and with all their nodes
 
 
 def beta_log_density(logit: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -77,8 +75,7 @@ def log_betainc(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         tensor(-1998.2083)
     """
     logit, a, b = torch.broadcast_tensors(logit, a, b)
-    with torch.no_grad():
-        lower, upper = _log_tails(logit.detach(), a.detach(), b.detach())
+    lower, upper = _log_tails(logit, a, b)
     return attach(lower, _lower_velocity, logit, a, b), attach(upper, _upper_velocity, logit, a, b)
 
 
@@ -108,8 +105,7 @@ def beta_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor
         >>> beta_velocities(torch.tensor(0.0), torch.tensor(1.0), torch.tensor(1.0))
         (tensor(1.3863), tensor(-1.3863))
     """
-    along_a, along_b = _blockwise(_velocities, *torch.broadcast_tensors(logit, a, b))
-    return along_a, along_b
+    return in_pieces(_velocities, *torch.broadcast_tensors(logit, a, b))
 
 
 def beta_excess_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,8 +117,7 @@ def beta_excess_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor,
         >>> beta_excess_velocities(torch.tensor(0.0), torch.tensor(1.0), torch.tensor(1.0))
         (tensor(0.3863), tensor(-0.3863))
     """
-    along_a, along_b = _blockwise(_excess_velocities, *torch.broadcast_tensors(logit, a, b))
-    return along_a, along_b
+    return in_pieces(_excess_velocities, *torch.broadcast_tensors(logit, a, b))
 
 
 def _lower_velocity(log_tail: Tensor, logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
@@ -218,9 +213,9 @@ def _nodes(over: _Range) -> _Nodes:
     return _Nodes(r, over.reach * weights, ratio, over.limit * torch.exp(-over.rate * r), grown, log_grown)
 
 
-def _mass(*over: Tensor) -> tuple[Tensor, ...]:
+def _mass(*over: Tensor) -> Tensor:
     at = _nodes(_Range(*over))
-    return (((at.ratio - at.exact) * at.weight).sum(0),)
+    return ((at.ratio - at.exact) * at.weight).sum(0)
 
 
 def _moments(*over: Tensor) -> tuple[Tensor, ...]:
@@ -231,16 +226,17 @@ def _moments(*over: Tensor) -> tuple[Tensor, ...]:
     return left_over.sum(0), (left_over * at.r).sum(0), change.sum(0), (at.exact * at.weight).sum(0)
 
 
-def _log_tail_over_density(y: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor]:
+def _log_tail_over_density(y: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """``log(F(y) / p(y))`` of the near tail."""
     over = _range(y, a, b)
-    (mass,) = _blockwise(_mass, *over, size=_NODE_BLOCK)
-    return (torch.log(mass + over.limit / a),)
+    mass = in_pieces(_mass, *over, depth=_node_count(y))
+    return torch.log(mass + over.limit / a)
 
 
+@opaque
 def _log_tails(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     tail = _near_tail(logit, a, b)
-    (width,) = _blockwise(_log_tail_over_density, *tail[1:])
+    width = _log_tail_over_density(*tail[1:])
     below_zero = -torch.finfo(logit.dtype).tiny
     near = (beta_log_density(*tail[1:]) + width).clamp(max=below_zero)
     far = log1mexp(near)
@@ -273,7 +269,7 @@ def _centre(y: Tensor, a: Tensor, b: Tensor) -> _Centre:
 def _velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     mirrored, y, a, b = _near_tail(logit, a, b)
     over, centre = _range(y, a, b), _centre(y, a, b)
-    mass, reach, change, apart = _blockwise(_moments, *over, size=_NODE_BLOCK)
+    mass, reach, change, apart = in_pieces(_moments, *over, depth=_node_count(y))
     end = logsigmoid(-y) * apart
     fall = torch.where(y <= 0, reach + change - end, change)
     rise = torch.where(y <= 0, end - change, reach - change)
@@ -289,7 +285,7 @@ def _excess_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Ten
     end_a = y + 1 + centre.rise_a
     end_b = _psi(centre.ratio, torch.log1p(centre.ratio)) - centre.gap_b
     given = (a, b, y, centre.log_t, centre.log_rest, centre.gap_a, centre.gap_b, end_a, end_b)
-    along_a, along_b = _blockwise(_excess_moments, *given, *over, size=_NODE_BLOCK)
+    along_a, along_b = in_pieces(_excess_moments, *given, *over, depth=_node_count(y))
     scale = over.limit / a
     return _unmirror(mirrored, along_a + scale * (1 / over.n - end_a), along_b + scale * end_b)
 
@@ -336,7 +332,7 @@ def _beta_quantile(log_lower: Tensor, log_upper: Tensor, a: Tensor, b: Tensor) -
     left = _left_bound(goal, middle, a, b)
     y = torch.where((a > 1) & (b > 1), torch.maximum(left, _normal_guess(goal, a, b)), left).minimum(middle)
     for _ in range(10 if y.dtype == torch.float64 else 7):
-        (width,) = _blockwise(_log_tail_over_density, y, a, b)
+        width = _log_tail_over_density(y, a, b)
         missing = goal - beta_log_density(y, a, b) - width
         y = (y + missing * width.exp()).maximum(left).minimum(middle)
     return torch.where(mirrored, -y, y)
@@ -403,15 +399,10 @@ def _depth_and_rule(like: Tensor) -> tuple[float, Rule]:
     return _DOUBLE if like.dtype == torch.float64 else _SINGLE
 
 
+def _node_count(like: Tensor) -> int:
+    return len(_depth_and_rule(like)[1].nodes)
+
+
 def _near(like: Tensor, single: float, double: float) -> float:
     """Up to where the series of a few terms is the better formula."""
     return double if like.dtype == torch.float64 else single
-
-
-def _blockwise(function: Callable[..., tuple[Tensor, ...]], *tensors: Tensor, size: int = _BLOCK) -> tuple[Tensor, ...]:
-    """An elementwise function, a block of elements at a time, so that what it makes in between stays in the cache."""
-    shape = tensors[0].shape
-    if torch.compiler.is_compiling() or shape.numel() <= size:
-        return function(*tensors)
-    blocks = zip(*(tensor.reshape(-1).split(size) for tensor in tensors), strict=True)
-    return tuple(torch.cat(parts).reshape(shape) for parts in zip(*(function(*block) for block in blocks), strict=True))

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from reparam.special.digamma import BERNOULLI, raw_digamma_plus_one, raw_log_minus_digamma, raw_polygamma
-from reparam.special.kernel import in_pieces, kernel, where_each
+from reparam.special.elementwise import in_pieces, opaque, where_each
 from reparam.special.log_space import log1mexp
 
 __all__ = [
@@ -56,7 +56,7 @@ _RULES = {torch.float32: _rule(16.0, 12, 32.0, 6, 10), torch.float64: _rule(34.0
 Part = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
-@kernel
+@opaque
 def velocity(log_x: Tensor, a: Tensor, order: int) -> Tensor:
     """The derivative of that order in ``a``, at fixed ``log_x``, of ``d log x / da``."""
     series = functools.partial(_series_velocity, order=order)
@@ -65,7 +65,7 @@ def velocity(log_x: Tensor, a: Tensor, order: int) -> Tensor:
     return _by_region(log_x, a, series, integral).clamp(-largest, largest)
 
 
-@kernel
+@opaque
 def log_mills(log_x: Tensor, a: Tensor) -> Tensor:
     """``log M_0``: of P over the density of ``log x`` below the turning point, of Q over it above."""
     return _by_region(log_x, a, _series_log_mills, _integral_log_mills)
@@ -203,7 +203,9 @@ def _tail_moments(log_x: Tensor, ratio: Tensor, a: Tensor, side: Tensor, exponen
     slope = -side * a * torch.expm1(ratio)
     reach = _reach(x, a, slope, side, rule.depth)
     sums = in_pieces(
-        functools.partial(_node_sums, exponent=exponent, count=count), len(rule.nodes), x, slope * reach, -side * reach
+        functools.partial(_node_sums, exponent=exponent, count=count),
+        *(x, slope * reach, -side * reach),
+        depth=len(rule.nodes),
     )
     return [reach ** (k + 1) * sums[k] for k in range(count)]
 
