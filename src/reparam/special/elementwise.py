@@ -80,25 +80,32 @@ def _joined(parts: tuple[Tensor, ...] | list[Tensor], shape: torch.Size) -> Tens
     return joined.reshape(joined.shape[:-1] + shape)
 
 
-def where_each(*cases: tuple[Tensor, Callable[..., Tensor]], arguments: tuple[Tensor, ...]) -> Tensor:
+def where_each(*cases: tuple[Tensor, Callable[..., Values]], arguments: tuple[Tensor, ...]) -> Values:
     """Each element by the function of the case it belongs to: exactly one, except for NaN, which stays NaN.
 
     On a CPU the commonest case is computed for all elements, which costs less than to pick them out, and the others for
     their own elements only. Elsewhere, where counting would wait for the device, every case is computed for all. So
-    each function has to return something for elements of other cases, be it NaN.
+    each function has to return something new for elements of other cases, be it NaN.
     """
-    if not _waits_for_nobody(arguments[0]):
-        result = cases[0][1](*arguments)
-        for mask, function in cases[1:]:
-            result = torch.where(mask, function(*arguments), result)
-        return result
-    commonest, *others = sorted(cases, key=lambda case: int(case[0].count_nonzero()), reverse=True)
+    at_once = not _waits_for_nobody(arguments[0])
+    commonest, *others = (
+        cases if at_once else sorted(cases, key=lambda case: int(case[0].count_nonzero()), reverse=True)
+    )
     result = commonest[1](*arguments)
     for mask, function in others:
-        if mask.any():
+        if at_once:
+            for whole, part in zip(_each(result), _each(function(*arguments)), strict=True):
+                whole.copy_(torch.where(mask, part, whole))
+        elif mask.any():
             (index,) = mask.nonzero(as_tuple=True)
-            result[index] = function(*(argument[index] for argument in arguments))
+            found = function(*(argument[index] for argument in arguments))
+            for whole, part in zip(_each(result), _each(found), strict=True):
+                whole[index] = part
     return result
+
+
+def _each(values: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (values,) if isinstance(values, Tensor) else values
 
 
 def _waits_for_nobody(tensor: Tensor) -> bool:
