@@ -73,3 +73,13 @@ def test_each_element_by_its_case(monkeypatch, waits_for_nobody):
     x = torch.tensor([-1.0, 2.0, torch.nan, -3.0, 5.0])
     seen = where_each((x < 0, torch.neg), (x >= 0, torch.sqrt), arguments=(x,))
     torch.testing.assert_close(seen, x.abs().where(x < 0, x.sqrt()), equal_nan=True)
+
+
+@pytest.mark.parametrize("waits_for_nobody", [True, False])
+def test_several_values_of_each_element_by_its_case(monkeypatch, waits_for_nobody):
+    monkeypatch.setattr(elementwise, "_waits_for_nobody", lambda tensor: waits_for_nobody)
+    x = torch.tensor([-1.0, 2.0, -3.0, 5.0, 7.0])
+    cases = (x < 0, lambda x: (x - 1, x + 1)), (x >= 0, lambda x: (2 * x, 3 * x))
+    one, other = where_each(*cases, arguments=(x,))
+    torch.testing.assert_close(one, torch.tensor([-2.0, 4.0, -4.0, 10.0, 14.0]))
+    torch.testing.assert_close(other, torch.tensor([0.0, 6.0, -2.0, 15.0, 21.0]))

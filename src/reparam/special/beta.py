@@ -24,12 +24,14 @@ Source: Figurnov, Mohamed & Mnih, arXiv:1805.08498, for the implicit gradient. T
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from reparam.reparameterize import attach
+from reparam.special.beta_general_velocities import general_excess_velocities, general_velocities
 from reparam.special.beta_integrals import (
     Range,
     bend,
@@ -40,8 +42,7 @@ from reparam.special.beta_integrals import (
     node_count,
     nodes,
 )
-from reparam.special.beta_moderate import moderate, moderate_velocities
-from reparam.special.beta_velocities import excess_velocities, velocities
+from reparam.special.beta_quick_velocities import quick_enough, quick_velocities
 from reparam.special.elementwise import in_pieces, opaque, where_each
 from reparam.special.log_space import log1mexp
 from reparam.special.stirling import stirling_remainder
@@ -138,22 +139,23 @@ def _moved(logit: Tensor, a: Tensor, b: Tensor, excess: bool) -> tuple[Tensor, T
 
 @opaque
 def _raw_velocities(logit: Tensor, a: Tensor, b: Tensor, excess: bool) -> tuple[Tensor, Tensor]:
-    general = excess_velocities if excess else velocities
+    general = general_excess_velocities if excess else general_velocities
     if logit.dtype == torch.float64:
         return general(logit, a, b)
-    quick = moderate(a, b, excess)
-    return where_each((quick, partial(moderate_velocities, excess=excess)), (~quick, general), arguments=(logit, a, b))
+    quick = quick_enough(a, b, excess)
+    return where_each((quick, partial(quick_velocities, excess=excess)), (~quick, general), arguments=(logit, a, b))
 
 
 def _partials(which: int, general: Callable[..., tuple[Tensor, Tensor]], _: Tensor, *at: Tensor) -> tuple[Tensor, ...]:
     """The derivatives of one of both velocities: of the integrals, which are made of differentiable operations."""
-    value, pull = torch.func.vjp(lambda *at: in_pieces(general, *at)[which], *at)
+    found: Any = torch.func.vjp(lambda *at: in_pieces(general, *at)[which], *at)
+    value, pull = found
     result: tuple[Tensor, ...] = pull(torch.ones_like(value))
     return result
 
 
-_PARTIALS = [partial(_partials, which, velocities) for which in (0, 1)]
-_EXCESS_PARTIALS = [partial(_partials, which, excess_velocities) for which in (0, 1)]
+_PARTIALS = [partial(_partials, which, general_velocities) for which in (0, 1)]
+_EXCESS_PARTIALS = [partial(_partials, which, general_excess_velocities) for which in (0, 1)]
 
 
 def _lower_velocity(log_tail: Tensor, logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:

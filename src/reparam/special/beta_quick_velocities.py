@@ -18,6 +18,8 @@ with weights that are 0 and 1.
 Source: derived here, from the integrals of ``beta_integrals.py``.
 """
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -25,9 +27,10 @@ from reparam.special.elementwise import in_pieces
 from reparam.special.quadrature import Rule, gauss_legendre
 from reparam.special.stirling import digamma_rise
 
-__all__ = ["moderate", "moderate_velocities"]
+__all__ = ["quick_enough", "quick_velocities"]
 
-_LEAST, _MOST, _MOST_EXCESS = 0.1, 200.0, 30.0
+# The domain: rounding grows with the concentrations, more so where 1/a is taken away, and as small ones fall.
+_LEAST, _MOST, _MOST_EXCESS = 0.05, 200.0, 30.0
 _DEPTH = 17.0  # the integrand is left where it is e^-depth
 _FARTHEST = 50.0  # a reach that is always enough, and whose exponential does not overflow
 
@@ -35,20 +38,26 @@ _FARTHEST = 50.0  # a reach that is always enough, and whose exponential does no
 def _stretched(count: int) -> Rule:
     """Gauss-Legendre for r = (v + v²)/2: closer nodes where r is small, as exponential and normal tails both want."""
     nodes, weights = gauss_legendre(count)
-    pairs = list(zip(nodes, weights, strict=True))
-    return Rule([(v + v * v) / 2 for v in nodes], [w * (0.5 + v) for v, w in pairs])
+    return Rule([(v + v * v) / 2 for v in nodes], [w * (0.5 + v) for v, w in zip(nodes, weights, strict=True)])
 
 
 _RULE = _stretched(13)
 
 
-def moderate(a: Tensor, b: Tensor, excess: bool) -> Tensor:
-    """Where :func:`moderate_velocities` is good to 1e-5, and the general way is not needed."""
+@functools.cache
+def _rule_on(device: torch.device) -> tuple[Tensor, Tensor]:
+    """The nodes as a column, and the weights of 1 and of r as rows."""
+    nodes, weights = (torch.tensor(values, device=device) for values in _RULE)
+    return nodes.unsqueeze(-1), torch.stack((weights, weights * nodes))
+
+
+def quick_enough(a: Tensor, b: Tensor, excess: bool) -> Tensor:
+    """Where :func:`quick_velocities` is good to 1e-5, and the general way is not needed."""
     most = _MOST_EXCESS if excess else _MOST
     return (torch.minimum(a, b) >= _LEAST) & (torch.maximum(a, b) <= most)
 
 
-def moderate_velocities(logit: Tensor, a: Tensor, b: Tensor, excess: bool) -> tuple[Tensor, Tensor]:
+def quick_velocities(logit: Tensor, a: Tensor, b: Tensor, excess: bool) -> tuple[Tensor, Tensor]:
     """``(∂y/∂a, ∂y/∂b)``, or with ``excess`` what they have beyond 1/a and -1/b; of float32 vectors."""
     # The near tail, as the lower one.
     turn = torch.log(a.clamp(min=1).div_(b.clamp(min=1)))
@@ -90,19 +99,19 @@ def _reach(z: Tensor, sigma: Tensor, total: Tensor, linear: Tensor) -> Tensor:
     reach = root.add_(slope).reciprocal_().mul_(2 * _DEPTH).clamp_(max=_FARTHEST)
     for _ in range(2):  # the exponent is concave, so that each step leads beyond the root
         grown = torch.mul(sigma, reach).exp_().mul_(z)
-        inner = grown - z
-        fall = grown.mul_(total).mul_(sigma).div_(inner + 1).sub_(linear)
-        depth = inner.log1p_().mul_(total).addcmul_(linear, reach, value=-1)
+        inner = torch.add(grown, 1).sub_(z)
+        fall = grown.mul_(total).mul_(sigma).div_(inner).sub_(linear)
+        depth = inner.log_().mul_(total).addcmul_(linear, reach, value=-1)
         reach = reach.sub_(depth.sub_(_DEPTH).div_(fall)).clamp_(max=_FARTHEST)
     return reach
 
 
 def _moments(z: Tensor, sigma: Tensor, total: Tensor, linear: Tensor, reach: Tensor) -> tuple[Tensor, ...]:
     """The integrals of ρ, r·ρ and Λ·ρ."""
-    nodes, weights = (z.new_tensor(values) for values in _RULE)
-    column = nodes.unsqueeze(-1)
-    bend = torch.mul(column, sigma * reach).exp_().sub_(1).mul_(z).log1p_()
-    ratio = torch.mul(bend, -total).addcmul_(column, linear * reach).exp_()
-    mass, first = torch.stack((weights, weights * nodes)) @ ratio
-    (bent,) = weights.unsqueeze(0) @ bend.mul_(ratio)
+    nodes, weights = _rule_on(z.device)
+    bend = torch.mul(nodes, sigma * reach).exp_()
+    torch.addcmul(-z, z, bend, out=bend).log1p_()
+    ratio = torch.mul(bend, -total).addcmul_(nodes, linear * reach).exp_()
+    mass, first = weights @ ratio
+    (bent,) = weights[:1] @ bend.mul_(ratio)
     return mass.mul_(reach), first.mul_(reach).mul_(reach), bent.mul_(reach)

@@ -10,7 +10,7 @@ from reparam.special.beta_integrals import Range, integration_range, log_ratio, 
 from reparam.special.elementwise import in_pieces
 from reparam.special.stirling import digamma_gap
 
-__all__ = ["excess_velocities", "velocities"]
+__all__ = ["general_excess_velocities", "general_velocities"]
 
 
 def _moments(*over: Tensor) -> tuple[Tensor, ...]:
@@ -44,7 +44,7 @@ def _centre(y: Tensor, a: Tensor, b: Tensor) -> _Centre:
     return _Centre(log_t, log_rest, gap_a, digamma_gap(b, a), torch.log1p(b / (a + 1)) + above, ratio)
 
 
-def velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def general_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     mirrored, y, a, b = near_tail(logit, a, b)
     over, centre = integration_range(y, a, b), _centre(y, a, b)
     mass, reach, change, apart = in_pieces(_moments, *over, depth=node_count(y))
@@ -57,7 +57,7 @@ def velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return _unmirror(mirrored, along_a, -along_b)
 
 
-def excess_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def general_excess_velocities(logit: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     mirrored, y, a, b = near_tail(logit, a, b)
     over, centre = integration_range(y, a, b), _centre(y, a, b)
     end_a = y + 1 + centre.rise_a
