@@ -1,24 +1,12 @@
 """The beta law on the logit scale: its density, both of its tails, its quantile, and how its draws move.
 
 With ``y = logit t`` the density of t ~ Beta(a, b) is ``p(y) = t^a·(1-t)^b / B(a, b)``: log-concave, on the whole line,
-and nothing in it under- or overflows before y itself does. What moves when a parameter does is, at a fixed level,
+and nothing in it under- or overflows before y itself does. All else are integrals over the near tail of y, which
+``beta_integrals.py`` derives; the values are computed without gradient, each as one operation, and ``attach`` gives
+them their derivatives. What moves with a parameter is computed in one of two ways: ``beta_quick_velocities.py`` for
+float32 where neither concentration is extreme, ``beta_general_velocities.py`` for everything else.
 
-    ``∂y/∂a = -(∂F/∂a) / p(y) = ∫ (E[log t] - log u)·p(s)/p(y) ds``  over the s below y,  u = sigmoid(s),
-
-and the same over the s above y with the opposite sign. Both halves of ``p`` have the same form (swap a with b, t with
-1-t, y with -y), so it is always the *near* tail that is integrated, the one that falls away from y, by a Gauss-Legendre
-rule over the range where the integrand matters. Two thoughts keep the digits:
-
-- *What is left over.* y is nearly ``log a - log b + noise``, so ∂y/∂a is nearly 1/a. With the slope h' of log p,
-  ``∫ h'(s)·p(s)/p(y) ds = 1``, and ``h'(s) = a·(1 - τ) = b·(τ' - 1)`` for ``τ = u / E t``, ``τ' = (1-u) / E(1-t)``. So
-
-      ``∂y/∂a - 1/a = ∫ (Ψ(τ - 1) - E Ψ) p(s)/p(y) ds``,  ``∂y/∂b + 1/b = ∫ (Ψ(τ' - 1) - E Ψ) p(s)/p(y) ds``
-
-  with ``Ψ(x) = x - log(1 + x)``. This is what Student's t and F need, where the 1/a cancels.
-- *Small concentrations.* For a < 1 the lower tail is ``e^{as}`` over a length of 1/a, and differs from it over a length
-  of 1 only. The exponential is integrated exactly and the rule is left with the difference.
-
-Source: Figurnov, Mohamed & Mnih, arXiv:1805.08498, for the implicit gradient. The formulas above are derived here.
+Source: Figurnov, Mohamed & Mnih, arXiv:1805.08498, for the implicit gradient.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""The beta law on the logit scale: its density, both of its tails, its quantile, and how its draws move.
+"""The integrals over the near tail of the beta law on the logit scale, ``y = logit t``, with any concentrations.
 
-With ``y = logit t`` the density of t ~ Beta(a, b) is ``p(y) = t^a·(1-t)^b / B(a, b)``: log-concave, on the whole line,
-and nothing in it under- or overflows before y itself does. What moves when a parameter does is, at a fixed level,
+With ``p(y) = t^a·(1-t)^b / B(a, b)`` the mass of the tail is ``∫ p(s)/p(y) ds`` times the density at its end, and what
+moves when a parameter does is, at a fixed level,
 
     ``∂y/∂a = -(∂F/∂a) / p(y) = ∫ (E[log t] - log u)·p(s)/p(y) ds``  over the s below y,  u = sigmoid(s),
 
@@ -18,7 +18,7 @@ rule over the range where the integrand matters. Two thoughts keep the digits:
 - *Small concentrations.* For a < 1 the lower tail is ``e^{as}`` over a length of 1/a, and differs from it over a length
   of 1 only. The exponential is integrated exactly and the rule is left with the difference.
 
-Source: Figurnov, Mohamed & Mnih, arXiv:1805.08498, for the implicit gradient. The formulas above are derived here.
+Source: derived here.
 """
 
 from typing import NamedTuple
@@ -30,9 +30,7 @@ from torch.nn.functional import logsigmoid
 from reparam.special.quadrature import Rule, gauss_legendre
 
 __all__ = [
-    "Nodes",
     "Range",
-    "Tail",
     "bend",
     "integration_range",
     "log_ratio",

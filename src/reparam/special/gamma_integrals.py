@@ -21,9 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reparam.special.digamma import BERNOULLI, raw_digamma_plus_one, raw_log_minus_digamma, raw_polygamma
+from reparam.special.digamma import raw_digamma_plus_one, raw_log_minus_digamma, raw_polygamma
 from reparam.special.elementwise import in_pieces, opaque, where_each
 from reparam.special.log_space import log1mexp
+from reparam.special.stirling import stirling_remainder
 
 __all__ = [
     "log_density",
@@ -88,13 +89,8 @@ def on_lower_side(log_x: Tensor, a: Tensor) -> Tensor:
 
 def log_density(log_ratio: Tensor, a: Tensor) -> Tensor:
     """``a log x - x - log Γ(a)`` at ``log x = log a + log_ratio``, by Stirling's formula: nothing large cancels."""
-    far = 10.0  # from here on the asymptotic series is exact
-    z, near = a.clamp(min=far), a.clamp(max=far)
     half_log_two_pi = 0.5 * math.log(2 * math.pi)
-    series = sum(b / (2 * k * (2 * k - 1)) * z ** (1 - 2 * k) for k, b in enumerate(BERNOULLI, 1))
-    exact = torch.lgamma(near) - (near - 0.5) * near.log() + near - half_log_two_pi
-    remainder = torch.where(a > far, series, exact)
-    return 0.5 * a.log() - half_log_two_pi - remainder - _exponential_remainder(log_ratio, a)
+    return 0.5 * a.log() - half_log_two_pi - stirling_remainder(a) - _exponential_remainder(log_ratio, a)
 
 
 def _exponential_remainder(x: Tensor, factor: Tensor) -> Tensor:
