@@ -9,7 +9,7 @@ import torch
 
 from reparam.special import beta_excess_velocities, beta_velocities
 from reparam.special.beta_general_velocities import general_velocities
-from reparam.special.beta_quick_velocities import quick_enough, quick_velocities
+from reparam.special.beta_quick_velocities import _rule_on, quick_enough, quick_velocities
 from reparam.special.elementwise import in_pieces
 from reparam.special.stirling import digamma_rise
 
@@ -91,3 +91,15 @@ def test_digamma_rise():
         pairs = zip(x.tolist(), step.tolist(), strict=True)
         exact = [float(mpmath.digamma(mpmath.mpf(p) + mpmath.mpf(q)) - mpmath.digamma(p)) for p, q in pairs]
     np.testing.assert_allclose(digamma_rise(x, step).double().numpy(), exact, rtol=1e-6)
+
+
+def test_the_default_dtype_does_not_matter():
+    y, a, b = points(0.05, 200.0, seed=4)
+    expected = quick_velocities(y, a, b, excess=False)
+    _rule_on.cache_clear()
+    torch.set_default_dtype(torch.float64)
+    try:
+        seen = quick_velocities(y, a, b, excess=False)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(one, other) for one, other in zip(seen, expected, strict=True))

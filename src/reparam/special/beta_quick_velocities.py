@@ -47,7 +47,7 @@ _RULE = _stretched(13)
 @functools.cache
 def _rule_on(device: torch.device) -> tuple[Tensor, Tensor]:
     """The nodes as a column, and the weights of 1 and of r as rows."""
-    nodes, weights = (torch.tensor(values, device=device) for values in _RULE)
+    nodes, weights = (torch.tensor(values, dtype=torch.float32, device=device) for values in _RULE)
     return nodes.unsqueeze(-1), torch.stack((weights, weights * nodes))
 
 
