@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from reparam.special import bessel_ratio_complement, log_normalized_ive
-from reparam.special.opaque import opaque
+from reparam.special.elementwise import opaque
 from reparam.special.quadrature import gauss_legendre
 
 __all__ = ["PolarAngle"]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from reparam.reparameterize import attach
-from reparam.special.opaque import opaque
+from reparam.special.elementwise import opaque
 from reparam.special.removable import polynomial
 
 __all__ = ["bessel_ratio", "bessel_ratio_complement", "log_ive", "log_normalized_iv", "log_normalized_ive"]
