@@ -8,11 +8,11 @@ from torch import Tensor
 
 from reparam import noise
 from reparam.distributions.base import Implicit
-from reparam.distributions.beta import log_f_velocities
 from reparam.distributions.precision import exp_within, narrow, standardize
 from reparam.reparameterize import attach, location_scale
 from reparam.special.beta import beta_quantile, log_betainc
 from reparam.special.stirling import stirling_remainder
+from reparam.special.student import log_student_velocity
 
 __all__ = ["StudentT"]
 
@@ -33,7 +33,7 @@ class StudentT(Implicit, td.StudentT):
     Raises:
         ParameterError: as for :class:`Normal`.
 
-    Source: ``reparam.special.beta``.
+    Source: ``reparam.special.student``.
 
     Example:
         >>> law = StudentT(torch.tensor(1.0), torch.tensor([0.0, 10.0]), 2.0)  # Cauchy's law
@@ -136,23 +136,23 @@ def _log_size(standard: Tensor) -> Tensor:
 
 
 def _log_size_velocity(log_size: Tensor, df: Tensor) -> tuple[Tensor]:
-    return (log_f_velocities(2 * log_size, torch.ones_like(df), df)[1] / 2,)
+    return (log_student_velocity(log_size, df),)
 
 
 def _quantile_velocity(standard: Tensor, lower: Tensor, upper: Tensor, df: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    (along_df,) = _log_size_velocity(_log_size(standard), df)
+    along_df = log_student_velocity(_log_size(standard), df)
     slope = torch.exp(-_log_density(standard, df))
     # It moves with the smaller tail, which alone is exact.
     return torch.where(lower < upper, slope, 0.0), torch.where(lower < upper, 0.0, -slope), standard * along_df
 
 
 def _log_cdf_velocity(log_cdf: Tensor, standard: Tensor, df: Tensor) -> tuple[Tensor, Tensor]:
-    (along_df,) = _log_size_velocity(_log_size(standard), df)
+    along_df = log_student_velocity(_log_size(standard), df)
     slope = torch.exp(_log_density(standard, df) - log_cdf)
     return slope, -slope * standard * along_df
 
 
 def _cdf_velocity(_: Tensor, standard: Tensor, df: Tensor) -> tuple[Tensor, Tensor]:
-    (along_df,) = _log_size_velocity(_log_size(standard), df)
+    along_df = log_student_velocity(_log_size(standard), df)
     density = torch.exp(_log_density(standard, df))
     return density, -density * standard * along_df
