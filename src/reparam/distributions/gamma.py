@@ -254,7 +254,7 @@ class InverseGamma(Implicit, td.InverseGamma):
 
 
 def draw_log_standard(concentration: Tensor, generator: torch.Generator | None) -> Tensor:
-    """``log x`` of a draw x from Gamma(a, 1) for each element of ``concentration`` (float32 or float64), moving with it.
+    """``log x``, x drawn from Gamma(a, 1) for each element of ``concentration`` (float32 or float64), moving with it.
 
     Example:
         >>> draw_log_standard(torch.full((2,), 1e-20), None).isfinite().all()

@@ -1,9 +1,9 @@
 """Functions of two variables by fitted polynomials: float32 accuracy at a tenth of the cost of an integral.
 
-A fitted function is written as ``leading + weight · R(u, w)``: with the leading term and the weight, which are
-elementary, goes what is singular or grows without bound, and with the coordinates u and w the shape of the domain.
-What is left is a polynomial, ``R = Σ c_ij T_i(u) T_j(w)`` with Chebyshev's T, in one piece for the whole domain: there is
-nothing to look up and nowhere to branch. Outside -1 <= u <= 1 nothing is known of R, and the function needs another way.
+A fitted function is written as ``leading + weight · R(u, w)``. With the leading term and the weight, which are
+elementary, goes what is singular or grows without bound; with the coordinates u and w, the shape of the domain. What
+is left is a polynomial, ``R = Σ c_ij T_i(u) T_j(w)`` with Chebyshev's T, one for the whole domain: there is nothing to
+look up and nowhere to branch. Outside -1 <= u <= 1 nothing is known of R, and the exact function takes over.
 
 The coefficients are made from our own float64 functions, by ``fitting.py``.
 """
@@ -19,13 +19,13 @@ import torch
 from numpy.polynomial.chebyshev import cheb2poly
 from torch import Tensor
 
-__all__ = ["Fit", "Terms", "applies", "evaluate"]
+__all__ = ["Fit", "Terms", "applies", "coefficients_text", "evaluate"]
 
 _PIECE = 16384  # elements at a time
 
 
 class Terms(NamedTuple):
-    """``leading + weight · R(u, w)``, and by how much of ``slack`` u may leave [-1, 1] by rounding: R is then that of the end.
+    """``leading + weight · R(u, w)``; where u leaves [-1, 1] by at most ``slack``, for rounding, R is that of the end.
 
     u grows with the first argument; w falls, from 1 to -1, while the second goes from 0 to infinity.
     """
@@ -47,7 +47,7 @@ class Fit(NamedTuple):
 def applies(like: Tensor) -> bool:
     """Whether fits are for tensors like this one.
 
-    Not where looking at values waits for the device, and where the precision of a matrix product is a matter of settings.
+    Not where looking at values waits for the device, and matrix products are as precise as settings say.
     """
     return like.dtype == torch.float32 and like.device.type == "cpu"
 
@@ -58,14 +58,14 @@ def evaluate(fit: Fit, exact: Callable[[Tensor, Tensor], Tensor], first: Tensor,
     beyond = u.abs().sub_(1).sub_(slack)
     residual = _polynomial(_coefficients(fit.name), u.clamp_(-1, 1), w.clamp_(-1, 1))
     value = leading.addcmul_(weight, residual)
-    if not beyond.amax() <= 0:  # the largest of numbers with a NaN among them is NaN
+    if len(beyond) > 0 and not beyond.amax() <= 0:  # the largest of numbers with a NaN among them is NaN
         (index,) = (beyond > 0).nonzero(as_tuple=True)
         value[index] = exact(first[index].double(), second[index].double()).to(value.dtype)
     return value
 
 
 def _polynomial(coefficients: Tensor, u: Tensor, w: Tensor) -> Tensor:
-    """``Σ c_ij u^i B_j(w)`` for vectors u and w, with :func:`_basis`; piece by piece in one place that stays in the cache."""
+    """``Σ c_ij u^i B_j(w)`` for vectors u and w, with :func:`_basis`; in pieces, in memory that stays in the cache."""
     result = torch.empty_like(u)
     rows, columns = coefficients.shape
     scratch = _scratch.take((columns + rows) * min(_PIECE, len(u)))
@@ -107,11 +107,15 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
+def coefficients_text(name: str) -> str:
+    """The file of that name: ``c_ij``, a row for each i."""
+    return resources.files("reparam.special").joinpath("coefficients", f"{name}.txt").read_text("utf-8")
+
+
 @functools.cache
 def _coefficients(name: str) -> Tensor:
     """From ``T_i(u) T_j(w)`` to ``± u^i T_j(w)``: with powers the sum costs half as much, and loses no digits here."""
-    text = resources.files("reparam.special").joinpath("coefficients", f"{name}.txt").read_text("utf-8")
-    chebyshev = np.loadtxt(text.splitlines())
+    chebyshev = np.loadtxt(coefficients_text(name).splitlines())
     of_powers = np.array([np.pad(cheb2poly(row), (0, n)) for n, row in enumerate(np.eye(len(chebyshev))[::-1])])[::-1]
     signs = [-1.0 if n % 4 in (2, 3) else 1.0 for n in range(chebyshev.shape[1])]
     return torch.tensor(of_powers.T @ chebyshev * signs, dtype=torch.float32)

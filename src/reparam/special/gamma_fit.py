@@ -1,14 +1,14 @@
 """How a gamma draw moves with the concentration, in float32: one fitted polynomial for all draws and concentrations.
 
-``a·v``, with the velocity ``v = d log x / da`` of ``gamma_integrals.py``, is analytic in ``q = (x / (a + 2))^(1/4)`` and
-``s = (a + 2)^(-1/2)`` but for the small draws, where it grows as -log x and goes on with ``x log x``, which is small in
-q. For large a it is a polynomial in the nearly normal ``(q - 1) / s`` and in s: by the fourth root, as by the third in the
+``a·v``, v the velocity of ``gamma_integrals.py``, is analytic in ``q = (x / (a + 2))^(1/4)`` and
+``s = (a + 2)^(-1/2)``, but for small draws: it grows as -log x, and goes on with ``x log x``, which is small in q. For
+large a it is a polynomial in s and in ``(q - 1) / s``, which is nearly normal, by the fourth root as by the third in the
 transformation of Wilson and Hilferty (1931). So
 
     ``a·v = log(1 + q^-4) + R / (1 + q^4)``
 
-with a polynomial R in s and ``u = ((q - 1) / s - centre(s)) / half(s)``, which is between -1 and 1 for nearly all draws of any
-concentration: others have a probability of 1e-9. The middle matters: powers of u lose their digits near its ends.
+with a polynomial R in s and in ``u = ((q - 1) / s - centre(s)) / half(s)``. Draws of all concentrations have their u
+between -1 and 1; beyond is one in a billion. The centre matters: powers of u lose their digits near the ends.
 """
 
 import math

@@ -1,14 +1,14 @@
 """How a draw of Student's t moves with the degrees of freedom; in float32 by one fitted polynomial for all draws.
 
-ε² is an F draw with 1 and df degrees of freedom, so ``v = d log|ε| / d df`` is one of the velocities of ``beta.py``. With
-``τ² = ε² / df`` it is, for large df, ``-df·v = ((1 + τ²) / τ² · log(1 + τ²) - 1) / 2 + 1 / (4 df) + ..``, and, for df → 0,
-``θ coth θ - 1/2`` with θ = arsinh τ. So
+ε² is an F draw with 1 and df degrees of freedom, so ``v = d log|ε| / d df`` is one of the velocities of ``beta.py``.
+With ``τ² = ε² / df`` it is, for large df, ``-df·v = ((1 + τ²) / τ² · log(1 + τ²) - 1) / 2 + 1 / (4 df) + ..``, and, for
+df → 0, ``θ coth θ - 1/2`` with θ = arsinh τ. So
 
     ``-df·v = log(1 + τ²) / 2 - p / 4 - p² / 12 + R / (df + 3)``,    p = τ² / (1 + τ²),
 
 agrees with both ends but for a bounded R, analytic in 1 / (df + 3) and, but for terms like ``τ^-2 log τ`` where τ is
-large, in τ². In ``(df + 5) (1 - q)``, ``q = (1 + τ²)^(-1/5)``, these are small too, and the draws of all df lie on one range;
-a draw beyond it has a probability of 3e-10.
+large, in τ². In ``(df + 5) (1 - q)``, ``q = (1 + τ²)^(-1/5)``, these are small too, and the draws of all df lie on one
+range; a draw beyond it has a probability of 3e-10.
 """
 
 import torch
@@ -45,8 +45,10 @@ def _exact_velocity(log_size: Tensor, df: Tensor) -> Tensor:
 
 
 def _partials(_: Tensor, log_size: Tensor, df: Tensor) -> tuple[Tensor, Tensor]:
-    along_size, along_df = torch.func.grad(lambda *at: _exact_velocity(*at).sum(), argnums=(0, 1))(log_size, df)
-    return along_size, along_df
+    slopes = torch.func.grad(lambda *at: _exact_velocity(*at).sum(), argnums=(0, 1))
+    # As vectors: a derivative of a single number in float32 would become float64 on its way in forward mode.
+    along_size, along_df = slopes(log_size.reshape(-1), df.reshape(-1))
+    return along_size.reshape(df.shape), along_df.reshape(df.shape)
 
 
 @kernel
