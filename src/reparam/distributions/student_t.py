@@ -53,13 +53,15 @@ class StudentT(Implicit, td.StudentT):
     def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         shape = self._extended_shape(sample_shape)
         df, _, scale = self._wide()
-        half = (df.detach() / 2).expand(shape)
+        half, largest = (df.detach() / 2).expand(shape), torch.finfo(df.dtype).max
         normal = noise.standard_normal(shape, like=df, generator=generator)
         g, e = noise.standard_gamma(half, generator=generator)
-        log_shrink = (g / half).log() - (e / half).clamp(max=torch.finfo(df.dtype).max)
-        log_size = _log_size(normal) - log_shrink / 2
-        size = exp_within(attach(log_size, _log_size_velocity, df), df, 1000 / df, scale)
-        return self._place(torch.where(normal < 0, -size, size))
+        # The draw is normal · sqrt(half / (g exp(-e / half))). Of that root the root, twice, so that it is finite: 0 times
+        # something infinite does not occur.
+        log_spread = (e / half).clamp(max=largest) - (g / half).log()
+        root = torch.exp(log_spread / 4).clamp(max=largest)
+        standard = (normal * root * root).clamp(-largest, largest)
+        return self._place(attach(standard, _draw_velocities, df, scale))
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         df, _, scale = self._wide()
@@ -135,8 +137,14 @@ def _log_size(standard: Tensor) -> Tensor:
     return standard.abs().clamp(min=torch.finfo(standard.dtype).tiny).log()
 
 
-def _log_size_velocity(log_size: Tensor, df: Tensor) -> tuple[Tensor]:
-    return (log_student_velocity(log_size, df),)
+def _draw_velocities(standard: Tensor, df: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the draw before it is scaled; it stops moving where a derivative of the scaled one could overflow.
+
+    That of the logarithm of a heavy-tailed draw is of the size of the logarithm, at most some hundreds, over df.
+    """
+    room = torch.finfo(df.dtype).max / (1 + 1000 / df.detach()) / (1 + scale.detach())
+    moving = torch.where(standard.abs() <= room, standard, 0.0)
+    return moving * log_student_velocity(_log_size(standard), df), torch.zeros_like(scale)
 
 
 def _quantile_velocity(standard: Tensor, lower: Tensor, upper: Tensor, df: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,8 +2,8 @@
 
 ``a·v``, v the velocity of ``gamma_integrals.py``, is analytic in ``q = (x / (a + 2))^(1/4)`` and
 ``s = (a + 2)^(-1/2)``, but for small draws: it grows as -log x, and goes on with ``x log x``, which is small in q. For
-large a it is a polynomial in s and in ``(q - 1) / s``, which is nearly normal, by the fourth root as by the third in the
-transformation of Wilson and Hilferty (1931). So
+large a it is a polynomial in s and in ``(q - 1) / s``, which is nearly normal: by the fourth root as by the third in
+the transformation of Wilson and Hilferty (1931). So
 
     ``a·v = log(1 + q^-4) + R / (1 + q^4)``
 

@@ -32,7 +32,7 @@ def log_student_velocity(log_size: Tensor, df: Tensor) -> Tensor:
 
     Example:
         >>> log_student_velocity(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 1e8]))  # then -(1 + ε²) / 4 df²
-        tensor([-2.8540e-01, -1.3900e-15])
+        tensor([-4.1597e-01, -1.3900e-15])
     """
     log_size, df = torch.broadcast_tensors(log_size, df)
     if not fits.applies(log_size):
