@@ -277,9 +277,9 @@ def _draw_scaled(concentration: Tensor, rate: Tensor, power: int, generator: tor
     """
     g, e = noise.standard_gamma(concentration, generator=generator)
     fixed, limits = rate.detach(), torch.finfo(g.dtype)
-    # The root twice: the whole may underflow where rate makes up for it.
+    # The root twice, in this order: the whole, or g / rate, may be beyond the numbers where the other makes up for it.
     root = torch.exp(e / concentration.detach() * (-0.5 * power))
-    value = (g / fixed if power > 0 else fixed / g) * root * root
+    value = g * root / fixed * root if power > 0 else fixed / g * root * root
     velocities = functools.partial(_scaled_velocities, power=power)
     return attach(value.clamp(limits.tiny, limits.max), velocities, concentration, rate)
 
@@ -289,9 +289,10 @@ def _scaled_velocities(value: Tensor, concentration: Tensor, rate: Tensor, power
     # Nor does what lies so close to the end that its derivative would be beyond: log x is at most some hundreds, and
     # moves by at most about (1 + |log x|) / a.
     largest = limits.max / (1 + 1 / rate.detach()) / (1 + 1000 / concentration.detach())
-    moving = torch.where((value > limits.tiny) & (value <= largest), power * value, 0.0)
-    log_x = power * value.log() + rate.log()
-    return moving * log_gamma_velocity(log_x, concentration), -moving / rate
+    moving = torch.where((value > limits.tiny) & (value <= largest), value, 0.0)
+    if power > 0:
+        return moving * log_gamma_velocity(value.log() + rate.log(), concentration), -moving / rate
+    return -moving * log_gamma_velocity(rate.log() - value.log(), concentration), moving / rate
 
 
 def _exp_inside(logarithm: Tensor, dtype: torch.dtype) -> Tensor:

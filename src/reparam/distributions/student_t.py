@@ -56,8 +56,8 @@ class StudentT(Implicit, td.StudentT):
         half, largest = (df.detach() / 2).expand(shape), torch.finfo(df.dtype).max
         normal = noise.standard_normal(shape, like=df, generator=generator)
         g, e = noise.standard_gamma(half, generator=generator)
-        # The draw is normal · sqrt(half / (g exp(-e / half))). Of that root the root, twice, so that it is finite: 0 times
-        # something infinite does not occur.
+        # The draw is normal · sqrt(half / (g exp(-e / half))). Of that root the root, twice, so that it is finite: 0
+        # times something infinite does not occur.
         log_spread = (e / half).clamp(max=largest) - (g / half).log()
         root = torch.exp(log_spread / 4).clamp(max=largest)
         standard = (normal * root * root).clamp(-largest, largest)
