@@ -21,7 +21,7 @@ from torch import Tensor
 
 __all__ = ["Fit", "Terms", "applies", "coefficients_text", "evaluate"]
 
-_PIECE = 16384  # elements at a time
+_PIECE = 8192  # elements at a time: their rows are a megabyte
 
 
 class Terms(NamedTuple):

@@ -61,7 +61,7 @@ Part = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 @kernel
 def velocity(log_x: Tensor, a: Tensor, order: int) -> Tensor:
-    """The derivative of that order in ``a``, at fixed ``log_x``, of ``d log x / da``."""
+    """The derivative of that order in ``a``, at fixed ``log_x``, of ``d log x / da``; in float32 the 0th by a fit."""
     fitted = order == 0 and fits.applies(log_x)
     value = fits.evaluate(SCALED_VELOCITY, scaled_velocity, log_x, a).div_(a) if fitted else _velocity(log_x, a, order)
     largest = torch.finfo(log_x.dtype).max
