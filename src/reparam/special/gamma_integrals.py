@@ -21,8 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reparam.special import fits
 from reparam.special.digamma import raw_digamma_plus_one, raw_log_minus_digamma, raw_polygamma
 from reparam.special.elementwise import in_pieces, opaque, where_each
+from reparam.special.gamma_fit import SCALED_VELOCITY
 from reparam.special.log_space import log1mexp
 from reparam.special.stirling import stirling_remainder
 
@@ -32,6 +34,7 @@ __all__ = [
     "log_mills",
     "log_tails",
     "on_lower_side",
+    "scaled_velocity",
     "velocity",
 ]
 
@@ -59,11 +62,22 @@ Part = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 @opaque
 def velocity(log_x: Tensor, a: Tensor, order: int) -> Tensor:
-    """The derivative of that order in ``a``, at fixed ``log_x``, of ``d log x / da``."""
+    """The derivative of that order in ``a``, at fixed ``log_x``, of ``d log x / da``; in float32 the 0th by a fit."""
+    fitted = order == 0 and fits.applies(log_x)
+    value = fits.evaluate(SCALED_VELOCITY, scaled_velocity, log_x, a).div_(a) if fitted else _velocity(log_x, a, order)
+    largest = torch.finfo(log_x.dtype).max
+    return value.clamp_(-largest, largest)
+
+
+def scaled_velocity(log_x: Tensor, a: Tensor) -> Tensor:
+    """``a d log x / da``, by the exact formulas."""
+    return a * _velocity(log_x, a, 0)
+
+
+def _velocity(log_x: Tensor, a: Tensor, order: int) -> Tensor:
     series = functools.partial(_series_velocity, order=order)
     integral = functools.partial(_integral_velocity, order=order)
-    largest = torch.finfo(log_x.dtype).max
-    return _by_region(log_x, a, series, integral).clamp(-largest, largest)
+    return _by_region(log_x, a, series, integral)
 
 
 @opaque
