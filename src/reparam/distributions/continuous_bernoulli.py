@@ -159,7 +159,7 @@ class ContinuousBernoulli(InverseCdf, td.ContinuousBernoulli):
 
 @kernel
 def _distance(near: Tensor, far: Tensor, slope: Tensor) -> Tensor:
-    """The quantile of the density ``e^(-slope·d)`` on (0, 1), ``-log(1 - w)/slope`` with ``w = near·(1 - e^-slope)``."""
+    """The quantile of the density ``e^(-slope·d)`` on (0, 1): ``-log(1 - near·(1 - e^-slope))/slope``."""
     slope = slope.clamp(min=torch.finfo(slope.dtype).tiny)
     return minus_log(far + near * torch.exp(-slope), -near * torch.expm1(-slope)).div_(slope)
 

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from reparam.reparameterize import attach
+from reparam.reparameterize import attach, forward_over_forward
 from reparam.special.kernel import kernel
 
 __all__ = ["exprel", "log1prel", "polynomial", "sinc"]
@@ -39,7 +39,8 @@ def exprel(x: Tensor) -> Tensor:
         >>> exprel(torch.tensor([-1e30, 0.0, 1e-9, 1.0]))
         tensor([1.0000e-30, 1.0000e+00, 1.0000e+00, 1.7183e+00])
     """
-    return _exponential_moment(0, x)
+    # What attach refuses, torch differentiates term by term.
+    return _exact_moment(x, 0) if forward_over_forward() else _exponential_moment(0, x)
 
 
 def _exponential_moment(order: int, x: Tensor) -> Tensor:
@@ -62,6 +63,10 @@ def _raw_exponential_moment(x: Tensor, order: int) -> Tensor:
         far = torch.copysign(wide.abs().clamp_(min=_FLOOR), wide)
         quotient = far.exp().mul_(far - 1).add_(1).div_(far * far)
         return quotient.add_(wide.sub_(far), alpha=1 / 3).float()
+    return _exact_moment(x, order)
+
+
+def _exact_moment(x: Tensor, order: int) -> Tensor:
     near = x.abs() < 1
     small, far = torch.where(near, x, 0.0), torch.where(near, 1.0, x)
     power = torch.exp(far)
