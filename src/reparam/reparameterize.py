@@ -157,6 +157,8 @@ class _MovingForward(_Moving):
 
 def forward_over_forward() -> bool:
     """Whether forward mode runs within forward mode, which :func:`attach` refuses."""
+    if torch.compiler.is_compiling():
+        return False
     return [level.key() for level in retrieve_all_functorch_interpreters()].count(TransformType.Jvp) > 1
 
 
