@@ -166,7 +166,7 @@ class TruncatedNormal(_Truncation):
         return Normal(self.loc, self.scale, validate_args=False)
 
     def _surely_has_mass(self) -> bool:
-        if self.low.device.type != "cpu" or _is_transformed(self.low, self.high):
+        if self.low.device.type != "cpu" or self.low.numel() == 0 or _is_transformed(self.low, self.high):
             return False
         alpha, beta = (
             standardize(end.detach(), self.loc.detach(), self.scale.detach()) for end in (self.low, self.high)
