@@ -12,13 +12,12 @@ its differences as products of sines, so nothing is lost at any concentration.
 """
 
 import math
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from reparam.special import bessel_ratio_complement, log_normalized_ive
-from reparam.special.kernel import kernel
+from reparam.special.kernel import in_pieces, kernel
 from reparam.special.quadrature import gauss_legendre
 
 __all__ = ["PolarAngle"]
@@ -27,6 +26,8 @@ _END = {torch.float32: 3.1415925, torch.float64: math.pi}  # the last numbers be
 _DEPTH = {torch.float32: 18.0, torch.float64: 34.0}  # in nats below p(θ): there a tail is cut
 _NODES = {torch.float32: 14, torch.float64: 32}
 _QUANTILE_NODES = {torch.float32: (10, 10, 14), torch.float64: (10, 10, 32)}  # step by step
+
+_DEEP = 8  # numbers for each element at a time
 
 _RULES = {count: gauss_legendre(count) for count in (10, 14, 32)}
 
@@ -47,24 +48,30 @@ class PolarAngle:
     def __init__(self, concentration: Tensor, power: int) -> None:
         self.concentration = concentration
         self.power = power
+        # Made when first asked for: not everybody needs both.
+        self._complement: Tensor | None = None
+        self._log_total: Tensor | None = None
 
-    @cached_property
+    @property
     def complement(self) -> Tensor:
         """``1 - A``."""
-        if self._on_the_circle():
-            complement: Tensor = _circular_complement(self.concentration)
-            return complement
-        return bessel_ratio_complement(self.power / 2, self.concentration)
+        if self._complement is None:
+            circular = self._on_the_circle()
+            concentration, order = self.concentration, self.power / 2
+            self._complement = (
+                _circular_complement(concentration) if circular else bessel_ratio_complement(order, concentration)
+            )
+        return self._complement
 
-    @cached_property
+    @property
     def log_total(self) -> Tensor:
         """Log of the integral of exp(κ (cos θ - 1)) sin^m θ, in float64: in many dimensions large terms cancel."""
-        if self._on_the_circle():
-            log_bessel: Tensor = torch.special.i0e(self.concentration.double()).log()
-            return log_bessel + math.log(math.pi)
-        power = self.power
-        log_sines = math.log(math.pi) / 2 + math.lgamma((power + 1) / 2) - math.lgamma(power / 2 + 1)
-        return log_normalized_ive(power / 2, self.concentration.double()) + log_sines
+        if self._log_total is None:
+            order, wide = self.power / 2, self.concentration.double()
+            log_bessel = torch.special.i0e(wide).log() if self._on_the_circle() else log_normalized_ive(order, wide)
+            log_sines = math.log(math.pi) / 2 + math.lgamma(order + 0.5) - math.lgamma(order + 1)
+            self._log_total = log_bessel + log_sines
+        return self._log_total
 
     def _on_the_circle(self) -> bool:
         """Whether torch's Bessel functions, in float64, have all digits wanted: a tenth of the time of ours."""
@@ -198,17 +205,26 @@ class PolarAngle:
 
 @kernel
 def _raw_quantile(lower: Tensor, upper: Tensor, concentration: Tensor, power: int) -> Tensor:
-    return PolarAngle(concentration, power)._solve(lower, upper)
+    def solve(lower: Tensor, upper: Tensor, concentration: Tensor) -> Tensor:
+        return PolarAngle(concentration, power)._solve(lower, upper)
+
+    with torch.no_grad():  # whoever calls, with whatever mode
+        return in_pieces(solve, _DEEP, lower, upper, concentration)
 
 
 @kernel
 def _raw_velocity(angle: Tensor, concentration: Tensor, power: int) -> Tensor:
-    return PolarAngle(concentration, power)._velocity(angle)
+    def velocity(angle: Tensor, concentration: Tensor) -> Tensor:
+        return PolarAngle(concentration, power)._velocity(angle)
+
+    with torch.no_grad():
+        return in_pieces(velocity, _DEEP, angle, concentration)
 
 
 @kernel
 def _raw_log_density(angle: Tensor, concentration: Tensor, power: int) -> Tensor:
-    return PolarAngle(concentration, power)._log_density(angle)
+    with torch.no_grad():
+        return PolarAngle(concentration, power)._log_density(angle)
 
 
 @kernel

@@ -94,8 +94,9 @@ class _Values(NamedTuple):
 
 
 def _value(x: Tensor, order: float, name: str) -> Tensor:
-    moving = torch.is_grad_enabled() and (x.requires_grad or is_functorch_wrapped_tensor(x))
-    if not moving:
+    # A compiler cannot ask for transformations of functions.
+    transformed = not torch.compiler.is_compiling() and is_functorch_wrapped_tensor(x)
+    if not (torch.is_grad_enabled() and (x.requires_grad or transformed)):
         return _fixed_bessel(x, order, name)
     value: Tensor = getattr(_lowered(order, x), name)
     return value
