@@ -298,13 +298,16 @@ def test_float32_has_the_digits_of_float64_everywhere():
     rng = np.random.default_rng(0)
     size = 4000
     near = torch.from_numpy(rng.uniform(-12, 12, size))
-    width = torch.from_numpy(np.exp(rng.uniform(np.log(1e-3), np.log(20), size)))
+    width = torch.from_numpy(np.exp(rng.uniform(np.log(1e-4), np.log(20), size)))
     low, high = near - width / 2, near + width / 2
     low[:400], high[200:600] = -math.inf, math.inf
     level = torch.from_numpy(rng.uniform(0, 1, size))
     level[::3] = torch.from_numpy(np.exp(rng.uniform(-36, 0, size)))[::3]
     loc, scale = torch.from_numpy(rng.normal(size=size)), torch.from_numpy(np.exp(rng.normal(size=size)))
-    single = [part.float().requires_grad_() for part in (loc, scale, loc + scale * low, loc + scale * high)]
+    loc[600:1200] = -scale[600:1200] * low[600:1200]  # the lower end is 0: distances from it are what counts
+    ends = loc + scale * low, loc + scale * high
+    ends[0][600:1200] = 0.0
+    single = [part.float().requires_grad_() for part in (loc, scale, *ends)]
     double = [part.detach().double().requires_grad_() for part in single]
     # Both get the level that the float32 law takes.
     smaller = torch.minimum(level, 1 - level).float().double()
