@@ -36,7 +36,7 @@ def widest_gap(distances: Tensor) -> Tensor:
         >>> widest_gap((torch.tensor([[0.0, 5.0, 9.0]]) - torch.tensor([[0.0], [5.0], [9.0]])).abs())
         tensor(5.)
     """
-    steps = distances
-    for via in range(steps.shape[-1]):  # Floyd and Warshall, with the longest step for the sum of steps
-        steps = torch.minimum(steps, torch.maximum(steps[..., via, None], steps[..., None, via, :]))
-    return steps.amax((-2, -1))
+    steps = distances.movedim((-2, -1), (0, 1)).contiguous()  # the components first: many times faster
+    for via in range(len(steps)):  # Floyd and Warshall, with the longest step for the sum of steps
+        steps = torch.minimum(steps, torch.maximum(steps[:, via, None], steps[None, via]))
+    return steps.amax((0, 1))
