@@ -90,6 +90,7 @@ def cases() -> list[Case]:
         everywhere("Exponential", {"rate": scale}),
         everywhere("Weibull", {"scale": scale, "concentration": spread(0.5, 5.0)}),
         everywhere("Pareto", {"scale": scale, "alpha": spread(0.5, 5.0)}),
+        everywhere("GeneralizedPareto", {**both, "concentration": loc / 4}, "torch"),
         everywhere("Kumaraswamy", {"concentration1": spread(0.3, 5.0), "concentration0": spread(0.3, 5.0)}),
         everywhere("ContinuousBernoulli", {"probs": spread(0.01, 0.99)}, "torch"),
         everywhere("Stable", {"stability": spread(0.6, 1.9), "skew": loc / 4, "loc": loc, "scale": scale}, "pyro"),
