@@ -17,6 +17,7 @@ lint: .venv/dev
 
 bench-draws: .venv-bench/ready
 	PYTHONPATH=src .venv-bench/bin/python benchmarks/draws.py
+	$(PYTHON) benchmarks/table.py
 
 .venv-bench/ready: benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench

@@ -1,7 +1,7 @@
 """How long a draw and its gradient take: our laws against torch's, Pyro's and NumPyro's, interleaved in one run.
 
-`make bench-draws` builds an environment with the peers and writes `benchmarks/results/draws.json`; `--table` turns
-that file into a table. One unit is: make the law from parameters that want a gradient (with the library's default
+`make bench-draws` builds an environment with the peers and writes `benchmarks/results/draws.json`, and from that
+`docs/speed.md` (`table.py`). One unit is: make the law from parameters that want a gradient (with the library's default
 validation), draw once for each, sum, differentiate. NumPyro's is compiled as a whole, before it is timed. Ratios of
 one run mean something; the nanoseconds are this machine's.
 """
@@ -15,7 +15,6 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
 
@@ -27,11 +26,11 @@ import pyro
 import pyro.distributions as pd
 import torch
 import torch.distributions as td
+from table import RESULTS, table
 
 import reparam
 import reparam.distributions as rd
 
-RESULTS = Path(__file__).parent / "results" / "draws.json"
 NUM_DRAWS = 100_000
 
 
@@ -90,6 +89,7 @@ def cases() -> list[Case]:
         everywhere("Exponential", {"rate": scale}),
         everywhere("Weibull", {"scale": scale, "concentration": spread(0.5, 5.0)}),
         everywhere("Pareto", {"scale": scale, "alpha": spread(0.5, 5.0)}),
+        everywhere("GeneralizedPareto", {**both, "concentration": loc / 4}, "torch"),
         everywhere("Kumaraswamy", {"concentration1": spread(0.3, 5.0), "concentration0": spread(0.3, 5.0)}),
         everywhere("ContinuousBernoulli", {"probs": spread(0.01, 0.99)}, "torch"),
         everywhere("Stable", {"stability": spread(0.6, 1.9), "skew": loc / 4, "loc": loc, "scale": scale}, "pyro"),
@@ -246,30 +246,12 @@ def summary(times: dict[str, list[float]]) -> dict:
     return rows
 
 
-def table(results: dict) -> str:
-    head = "| law | reparam, ns | over torch | over Pyro | over NumPyro |\n|---|---|---|---|---|\n"
-    lines = []
-    for name, rows in results["laws"].items():
-        cells = [f"{rows['reparam']['nanoseconds_per_element']:.0f}"]
-        for library in ("torch", "pyro", "numpyro"):
-            row = rows.get(library)
-            cells.append(
-                f"{row['ours_over_theirs']:.2f} ({row['interval'][0]:.2f}-{row['interval'][1]:.2f})" if row else ""
-            )
-        lines.append(f"| {name} | " + " | ".join(cells) + " |\n")
-    return head + "".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="laws whose name contains this; nothing is written")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3, help="how long one round of one library lasts")
-    parser.add_argument("--table", action="store_true", help="print the table of the last results and stop")
     options = parser.parse_args()
-    if options.table:
-        print(table(json.loads(RESULTS.read_text("utf-8"))))
-        return
     warnings.simplefilter("ignore")
     laws = {}
     for case in cases():

@@ -1,10 +1,12 @@
 """Small trained models that several tests look at; nobody changes them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
+import torch.distributions as td
 
 import reparam
 from tests.linear_gaussian import LinearGaussian
@@ -15,6 +17,13 @@ hypothesis.settings.load_profile("fixed")
 
 TABLE = LinearGaussian(num_values=4, latent_dim=2, sigma=0.4)
 UNITS = np.array([1.0, 10.0, 0.1, 1000.0])
+
+
+@pytest.fixture(autouse=True)
+def _validation_is_on() -> Iterator[None]:
+    """torch switches the validation of arguments off for the whole process when it first compiles something."""
+    yield
+    td.Distribution.set_default_validate_args(__debug__)
 
 
 @pytest.fixture(scope="session")

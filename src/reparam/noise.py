@@ -254,7 +254,7 @@ def standard_gamma(concentration: Tensor, *, generator: torch.Generator | None =
     wide = concentration.detach().to(device=device, dtype=_dtype(concentration))
     g = torch._standard_gamma(wide + 1, generator=generator)
     # Faster than torch's exponential_, whose float32 tail has 24 bits.
-    e = -uniform(wide.shape, like=wide, generator=generator).log_()
+    e = uniform(wide.shape, like=wide, generator=generator).log_().neg_()
     return g.to(concentration.device), e.to(concentration.device, g.dtype)
 
 

@@ -31,7 +31,7 @@ from torch._functorch.pyfunctorch import retrieve_all_functorch_interpreters
 
 from reparam.errors import ParameterError
 
-__all__ = ["affine", "attach", "implicit", "inverse_cdf", "location_scale", "matvec"]
+__all__ = ["affine", "attach", "forward_over_forward", "implicit", "inverse_cdf", "location_scale", "matvec"]
 
 
 def location_scale(noise: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
@@ -145,7 +145,7 @@ class _MovingForward(_Moving):
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
         # torch switches forward mode off in here, so that an outer one would silently see a constant velocity.
-        if [level.key() for level in retrieve_all_functorch_interpreters()].count(TransformType.Jvp) > 1:
+        if forward_over_forward():
             raise NotImplementedError(
                 "no forward mode over forward mode through an implicit gradient; take one of both in reverse mode, "
                 "torch.func.jacfwd(torch.func.jacrev(f)), as torch.func.hessian does"
@@ -153,6 +153,13 @@ class _MovingForward(_Moving):
         speeds, shape = ctx.velocity(*ctx.saved_tensors), ctx.saved_tensors[0].shape
         terms = [speed * tangent for speed, tangent in zip(speeds, tangents[2:], strict=True) if tangent is not None]
         return torch.stack([term.sum_to_size(shape) for term in terms]).sum(0)
+
+
+def forward_over_forward() -> bool:
+    """Whether forward mode runs within forward mode, which :func:`attach` refuses."""
+    if torch.compiler.is_compiling():
+        return False
+    return [level.key() for level in retrieve_all_functorch_interpreters()].count(TransformType.Jvp) > 1
 
 
 def implicit(sample: Tensor, cdf: Callable[[Tensor], Tensor], density: Callable[[Tensor], Tensor]) -> Tensor:

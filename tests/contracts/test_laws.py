@@ -426,6 +426,16 @@ def test_vmap_over_laws(row):
     assert jacobian.isfinite().all()
 
 
+@every_law
+def test_a_plain_sample_does_not_move_in_forward_mode(row):
+    names, values = zip(*row.tensors().items(), strict=True)
+    tangents = tuple(torch.ones_like(value) for value in values)
+    _, moved = torch.func.jvp(
+        lambda *given: row.make(**dict(zip(names, given, strict=True)), validate_args=False).sample(), values, tangents
+    )
+    assert not moved.any()
+
+
 @reparameterized
 def test_forward_mode_agrees_with_reverse_mode(row):
     tensors = row.tensors()

@@ -105,3 +105,57 @@ def test_off_the_support():
     law = ContinuousBernoulli(0.3, validate_args=False)
     assert law.log_prob(torch.tensor([-0.1, 1.1])).tolist() == [-torch.inf, -torch.inf]
     assert law.cdf(torch.tensor([-0.1, 1.1])).tolist() == [0.0, 1.0]
+
+
+SLOPES = [
+    -700.0,
+    -80.0,
+    -5.0,
+    -1.001,
+    -0.999,
+    -0.1,
+    -1e-3,
+    -1e-5,
+    -1e-9,
+    1e-9,
+    1e-5,
+    1e-3,
+    0.1,
+    0.999,
+    1.001,
+    5.0,
+    80.0,
+]
+LEVELS = [2.0**-53, 1e-9, 1e-3, 0.2, 0.5, 0.9, 1 - 1e-4]
+
+
+def distance_and_speed(logit, level):
+    """The distance of a draw from the end where the density is largest, and how it moves with the logit."""
+    with mpmath.workdps(80):
+        level = mpmath.mpf(level) if logit < 0 else 1 - mpmath.mpf(level)
+
+        def distance(slope):
+            return -mpmath.log(1 - level * -mpmath.expm1(-slope)) / slope
+
+        slope = abs(mpmath.mpf(logit))
+        first, second = mpmath.diff(distance, slope), mpmath.diff(distance, slope, 2)
+        return float(distance(slope)), -float(first), float(second) * (1 if logit < 0 else -1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("logit", SLOPES)
+def test_draws_and_two_derivatives_against_mpmath(logit, dtype):
+    logits = torch.full((len(LEVELS),), logit, dtype=dtype, requires_grad=True)
+    noise = torch.tensor(LEVELS, dtype=torch.float64)
+    y = ContinuousBernoulli(logits=logits).from_noise(noise)
+    quick = torch.autograd.grad(y.sum(), logits, retain_graph=True)[0]  # float32 has a way of its own
+    slope = torch.autograd.grad(y.sum(), logits, create_graph=True)[0]
+    (curvature,) = torch.autograd.grad(slope.sum(), logits)
+    exact = np.array([distance_and_speed(logits[0].item(), level) for level in LEVELS]).T
+    rtol = 1e-12 if dtype == torch.float64 else 2e-6
+    # A distance from 1 has the absolute precision of 1, and the velocity is proportional to both distances.
+    atol = 2 * torch.finfo(dtype).eps * (1 if logit > 0 else exact[0] ** 2)
+    distance = y.detach() if logit < 0 else 1 - y.detach()
+    seen = [distance, quick, slope.detach(), curvature]
+    for value, expected in zip(seen, (exact[0], exact[1], exact[1], exact[2]), strict=True):
+        assert (abs(value.numpy() - expected) <= rtol * abs(expected) + atol).all(), (value, expected)

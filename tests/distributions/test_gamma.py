@@ -11,6 +11,7 @@ from scipy import special, stats
 from reparam.distributions import Chi2, Gamma, InverseGamma, LogGamma
 from reparam.errors import ParameterError
 from reparam.noise import generator
+from reparam.special import log_gamma_velocity
 from tests.statistical.instruments import check_continuous, check_mean
 
 DTYPES = [torch.float32, torch.float64]
@@ -72,7 +73,7 @@ def test_large_concentrations_keep_their_digits_in_float32(a):
 
 
 @pytest.mark.parametrize("law", [Gamma, LogGamma, InverseGamma])
-@pytest.mark.parametrize("rate", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("rate", [1.2e-38, 1e-30, 1.0, 1e30, 3e38])
 def test_extreme_parameters_give_numbers(law, rate):
     concentration = torch.tensor([1e-30, 1e-10, 1e-3, 0.05, 1.0, 1e10, 1e30], requires_grad=True)
     rate = torch.tensor(rate, requires_grad=True)
@@ -178,6 +179,26 @@ def test_the_sampler_and_the_quantile_move_alike():
     (one,) = torch.autograd.grad((weight * x).sum(), concentration)
     (other,) = torch.autograd.grad((weight * again).sum(), concentration)
     torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(("law", "power"), [(Gamma, 1), (InverseGamma, -1)])
+def test_float32_draws_move_as_the_exact_velocity_says(law, power):
+    """Whose float64 value at the draw is theirs to 4e-6, the rounding of the draw itself included."""
+    size = torch.linspace(-7, 14, 20_000)
+    concentration, rate = size.exp().requires_grad_(), size.sin().exp().requires_grad_()
+    y = law(concentration, rate).rsample(generator=generator(3))
+    seen = torch.autograd.grad(y.sum(), (concentration, rate))
+    value, a, b = (part.detach().double() for part in (y, concentration, rate))
+    moving = (value > 1.2e-38) & (value < 1e30)
+    assert moving.double().mean() > 0.75
+    velocity = log_gamma_velocity(power * value.log() + b.log(), a)
+    expected = power * value * velocity, -power * value / b
+    for one, other in zip(seen, expected, strict=True):
+        normal = moving & (other.abs() > 1.2e-38)
+        np.testing.assert_allclose(one.double()[normal].numpy(), other[normal].numpy(), rtol=4e-6)
+    still = (y <= torch.finfo(torch.float32).tiny) | (y >= torch.finfo(torch.float32).max)
+    assert still.any()
+    assert (seen[0][still] == 0).all()
 
 
 def test_chi2_is_made_of_its_degrees_of_freedom():

@@ -10,6 +10,7 @@ from scipy import stats
 
 from reparam.distributions import StudentT
 from reparam.noise import generator
+from reparam.special.student import log_student_velocity
 from tests.statistical.instruments import check_continuous, check_mean
 
 
@@ -65,6 +66,27 @@ def test_the_gradient_of_an_expectation():
     draws = StudentT(df).rsample(generator=generator(0))
     (along_df,) = torch.autograd.grad((draws**2).sum(), df)
     check_mean(along_df, -2 / 100)
+
+
+def test_float32_draws_move_as_the_exact_velocity_says():
+    """To 4e-6, the rounding of the draw itself included."""
+    df = torch.linspace(-3, 16, 20_000).exp().requires_grad_()
+    draws = StudentT(df).rsample(generator=generator(4))
+    (seen,) = torch.autograd.grad(draws.sum(), df)
+    value, wide = draws.detach().double(), df.detach().double()
+    expected = value * log_student_velocity(value.abs().log(), wide)
+    known = (value.abs() < 1e30) & (expected.abs() > 1.2e-38)
+    assert known.double().mean() > 0.98
+    np.testing.assert_allclose(seen.double()[known].numpy(), expected[known].numpy(), rtol=4e-6)
+
+
+@pytest.mark.parametrize("df", [1.2e-38, 1e-30, 1e-3, 3e38])
+def test_extreme_degrees_of_freedom_give_numbers(df):
+    df, scale = torch.tensor(df, requires_grad=True), torch.tensor([1e-30, 1.0, 3e38], requires_grad=True)
+    draws = StudentT(df, 0.0, scale).rsample((200,), generator=generator(0))
+    assert draws.isfinite().all()
+    for gradient in torch.autograd.grad((draws / 1e36 / scale.detach()).sum(), (df, scale)):
+        assert gradient.isfinite().all()
 
 
 def test_the_gradient_has_no_auxiliary_noise():

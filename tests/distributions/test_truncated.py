@@ -291,3 +291,42 @@ def test_agrees_with_scipy_where_scipy_holds():
     value = torch.linspace(-0.5, 3.9, 7, dtype=torch.float64)
     np.testing.assert_allclose(law.log_prob(value), reference.logpdf(value), rtol=1e-10)
     np.testing.assert_allclose(law.cdf(value), reference.cdf(value), rtol=1e-10)
+
+
+def test_float32_has_the_digits_of_float64_everywhere():
+    """Ordinary draws in float32 go another way than extreme ones: here they are side by side, seams included."""
+    rng = np.random.default_rng(0)
+    size = 4000
+    near = torch.from_numpy(rng.uniform(-12, 12, size))
+    width = torch.from_numpy(np.exp(rng.uniform(np.log(1e-4), np.log(20), size)))
+    low, high = near - width / 2, near + width / 2
+    low[:400], high[200:600] = -math.inf, math.inf
+    level = torch.from_numpy(rng.uniform(0, 1, size))
+    level[::3] = torch.from_numpy(np.exp(rng.uniform(-36, 0, size)))[::3]
+    loc, scale = torch.from_numpy(rng.normal(size=size)), torch.from_numpy(np.exp(rng.normal(size=size)))
+    loc[600:1200] = -scale[600:1200] * low[600:1200]  # the lower end is 0: distances from it are what counts
+    ends = loc + scale * low, loc + scale * high
+    ends[0][600:1200] = 0.0
+    single = [part.float().requires_grad_() for part in (loc, scale, *ends)]
+    double = [part.detach().double().requires_grad_() for part in single]
+    # Both get the level that the float32 law takes.
+    smaller = torch.minimum(level, 1 - level).float().double()
+    level = torch.where(level < 0.5, smaller, 1 - smaller)
+    drawn, exact = (TruncatedNormal(*parts).from_noise(level) for parts in (single, double))
+    assert ((drawn >= single[2]) & (drawn <= single[3])).all()
+    torch.testing.assert_close(drawn.double(), exact, rtol=3e-7, atol=0)
+    slopes, expected = (torch.autograd.grad(y.sum(), parts) for y, parts in ((drawn, single), (exact, double)))
+    for name, seen, right in zip(("loc", "scale", "low", "high"), slopes, expected, strict=True):
+        # Next to loc, the derivative in the scale goes through 0.
+        torch.testing.assert_close(seen.double(), right, rtol=1e-6, atol=1e-9, msg=lambda text, name=name: name + text)
+
+
+def test_second_derivatives_of_ordinary_draws_in_float32():
+    noise = torch.tensor([0.1, 0.4, 0.97], dtype=torch.float64)
+    curvatures = []
+    for dtype in (torch.float32, torch.float64):
+        parameters = [torch.tensor(value, dtype=dtype, requires_grad=True) for value in (0.3, 1.5, -1.0, 2.0)]
+        y = TruncatedNormal(*parameters).from_noise(noise)
+        slopes = torch.autograd.grad(y.sum(), parameters, create_graph=True)
+        curvatures.append(torch.stack(torch.autograd.grad(sum(slopes), parameters)).double())
+    torch.testing.assert_close(*curvatures, rtol=1e-5, atol=1e-6)

@@ -1,15 +1,16 @@
-"""docs/laws.md is what docs/make_laws.py makes of the laws; docs/peers.md is made by running the instrument."""
+"""docs/laws.md is made of the laws, docs/peers.md by running the instrument, docs/speed.md of a benchmark's results."""
 
 import importlib.util
 import inspect
+import json
 
 import reparam
 from reparam import distributions
 from tests.docs.pages import ROOT, rows
 
 
-def module(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+def module(name, folder="docs"):
+    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
     return made
@@ -29,3 +30,8 @@ def test_the_page_of_published_laws_says_what_the_instrument_says():
         assert peers.row(case, peers.report_of(case)) in page
     assert len(rows(page, "torch|pyro")) == len(peers.CASES)
     assert f"reparam {reparam.__version__}" in page
+
+
+def test_the_page_of_speed_is_that_of_the_last_results():
+    table = module("table", "benchmarks")
+    assert table.PAGE.read_text("utf-8") == table.page(json.loads(table.RESULTS.read_text("utf-8")))

@@ -223,8 +223,8 @@ class Reparameterized(Law):
 
     def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """See :meth:`Law.sample`."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, generator=generator)
+        with torch.no_grad():  # which forward mode ignores, and detach() does not
+            return self.rsample(sample_shape, generator=generator).detach()
 
     def _check_noise(self, noise: Tensor, sample_shape: torch.Size) -> Tensor:
         leading = noise.dim() - len(self.noise_shape)

@@ -68,7 +68,7 @@ class Uniform(InverseCdf, td.Uniform):
         # Both products are precise, so both ends are; rounding may lead past an end, and is taken back.
         drawn = (upper * low + lower * high).to(self.low.dtype)
         fixed, least, most = drawn.detach(), self.low.detach(), self.high.detach()
-        inside: Tensor = torch.maximum(least, torch.minimum(fixed, torch.nextafter(most, least)))
+        inside: Tensor = fixed.clamp(least, torch.nextafter(most, least))
         return drawn + (inside - fixed)
 
 

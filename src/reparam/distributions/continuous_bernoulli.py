@@ -9,8 +9,10 @@ from torch.distributions.utils import lazy_property
 
 from reparam.distributions.base import InverseCdf
 from reparam.distributions.odds import has_probs, probs_or_logits
-from reparam.distributions.precision import confine, narrow, positive_range, widen
-from reparam.special import exprel, log1prel
+from reparam.distributions.precision import confine, indicator, minus_log, narrow, positive_range, widen
+from reparam.reparameterize import attach
+from reparam.special import exprel
+from reparam.special.elementwise import opaque
 from reparam.special.removable import polynomial
 
 __all__ = ["ContinuousBernoulli"]
@@ -18,6 +20,7 @@ __all__ = ["ContinuousBernoulli"]
 # Bernoulli numbers B₂ₙ over (2n)!, of the series of 1/(1 - e⁻ˣ) - 1/x = 1/2 + Σ B₂ₙ·x²ⁿ⁻¹/(2n)!
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
 _MEAN = [number / math.factorial(2 * n) for n, number in enumerate(_BERNOULLI, 1)]
+_LOG_EXPREL = [coefficient / (2 * n) for n, coefficient in enumerate(_MEAN, 1)]  # of log exprel(x) - x/2, over x²
 _VARIANCE = [(2 * n + 1) * coefficient for n, coefficient in enumerate(_MEAN)]
 
 
@@ -66,16 +69,17 @@ class ContinuousBernoulli(InverseCdf, td.ContinuousBernoulli):
         return torch.sigmoid(self.logits)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
-        falling, slope = self._oriented()
-        near_side, far_side = torch.where(falling, lower, upper), torch.where(falling, upper, lower)
-        # The distance from the end where the density is largest, log(1 - w)/slope with w = u·(1 - e^slope).
-        small = -near_side * torch.expm1(slope) < 0.5
-        part = torch.where(small, near_side, 0.0)
-        close = part * exprel(slope) * log1prel(part * torch.expm1(slope))
-        rest = torch.where(small, 1.0, far_side + near_side * torch.exp(slope))
-        distance = torch.where(small, close, rest.log() / torch.where(small, -1.0, slope))
-        drawn = torch.where(falling, distance, 1 - distance)
-        return confine(drawn, positive_range(self._like)[0], 1 - torch.finfo(self._like.dtype).eps / 2)
+        logits = self._wide_logits()
+        # Seen from the end where the density is largest; at l = 0 either is right.
+        rising = indicator(logits)
+        sign = 2 * rising - 1
+        near, far = rising * upper + (1 - rising) * lower, rising * lower + (1 - rising) * upper
+        near, far, slope = torch.broadcast_tensors(near, far, sign * logits)
+        velocity = _distance_velocity if lower.dtype == torch.float64 else _quick_distance_velocity
+        distance = attach(_distance(near.detach(), far.detach(), slope.detach()), velocity, slope, near)
+        return confine(
+            rising - sign * distance, positive_range(self._like)[0], 1 - torch.finfo(self._like.dtype).eps / 2
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``l·y - log((e^l - 1)/l)``; -inf off [0, 1]."""
@@ -151,6 +155,47 @@ class ContinuousBernoulli(InverseCdf, td.ContinuousBernoulli):
 
     def _log_normalizer(self, x: Tensor) -> Tensor:
         return x.clamp(min=0) + exprel(torch.where(x < 0, x, -x)).log()
+
+
+@opaque
+def _distance(near: Tensor, far: Tensor, slope: Tensor) -> Tensor:
+    """The quantile of the density ``e^(-slope·d)`` on (0, 1): ``-log(1 - near·(1 - e^-slope))/slope``."""
+    slope = slope.clamp(min=torch.finfo(slope.dtype).tiny)
+    return minus_log(far + near * torch.exp(-slope), -near * torch.expm1(-slope)).div_(slope)
+
+
+def _distance_velocity(distance: Tensor, slope: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+    """How the distance moves with the slope, without cancellation, and with the probability nearer than it.
+
+    With ``h = log exprel`` and ``D = (h(s) - h(s·d))/s`` it is ``-d·D·exprel(-s·D)``.
+    """
+    gentle = slope < 1
+    small, steep = torch.where(gentle, slope, 0.0), torch.where(gentle, 1.0, slope)
+    square = small**2
+    series = small * (polynomial(square, _LOG_EXPREL) - distance**2 * polynomial(square * distance**2, _LOG_EXPREL))
+    difference = (exprel(-steep).log() - exprel(-steep * distance).log()) / steep
+    mean = torch.where(gentle, (1 - distance) / 2 + series, 1 - distance + difference)
+    return -distance * mean * exprel(-slope * mean), exprel(-slope) * torch.exp(slope * distance)
+
+
+def _quick_distance_velocity(distance: Tensor, slope: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for float32; derivatives take the long way."""
+    if torch.is_grad_enabled():
+        return _distance_velocity(distance, slope, near)
+    return _quick_velocity(distance, slope), _quick_stretch(distance, slope)
+
+
+@opaque
+def _quick_velocity(distance: Tensor, slope: Tensor) -> Tensor:
+    # In float64 the cancellation spares the digits of float32, down to where the velocity no longer changes.
+    steep, place = slope.double().clamp_(1e-6, 700.0), distance.double()
+    return torch.expm1(steep * place).div_(torch.expm1(steep)).sub_(place).div_(steep).float()
+
+
+@opaque
+def _quick_stretch(distance: Tensor, slope: Tensor) -> Tensor:
+    steep = slope.clamp(min=torch.finfo(slope.dtype).tiny)
+    return torch.expm1(-steep).neg_().div_(steep).mul_(torch.exp(slope * distance))
 
 
 @td.register_kl(ContinuousBernoulli, ContinuousBernoulli)  # type: ignore[untyped-decorator]

@@ -5,7 +5,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam.distributions.base import Implicit
-from reparam.distributions.gamma import at_zero, draw_standard, log_ratio
+from reparam.distributions.gamma import at_zero, draw_log_standard, log_ratio
 from reparam.distributions.precision import narrow, widen
 from reparam.special import log_gamma_density
 
@@ -39,7 +39,7 @@ class Dirichlet(Implicit, td.Dirichlet):
 
     def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         (concentration,) = self._wide()
-        log_x = draw_standard(concentration.expand(self._extended_shape(sample_shape)), generator).log_x
+        log_x = draw_log_standard(concentration.expand(self._extended_shape(sample_shape)), generator)
         # Relative to the largest, which itself then does not move: where it holds nearly all of the simplex, its own
         # large velocity would have to cancel in the softmax.
         largest = log_x.argmax(-1, keepdim=True)

@@ -260,7 +260,7 @@ class GeneralizedPareto(InverseCdf, td.GeneralizedPareto):
         # The draw and its derivatives are below max(1, scale)·max(1, t)²·e^(c·t).
         bound = level * concentration.detach() + 2 * level.clamp(min=1).log() + scale.detach().clamp(min=1).log()
         inside = indicator(math.log(torch.finfo(loc.dtype).max) - bound)
-        level, concentration = inside * level, inside * concentration
+        level = inside * level
         drawn = inside * location_scale(level * exprel(concentration * level), loc, scale) + (1 - inside) * largest
         drawn = confine(drawn, -largest, largest)
         # Rounding may lead past the upper end of a bounded law.

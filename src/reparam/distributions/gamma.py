@@ -5,8 +5,8 @@ logarithm. With ``y = log x``, ``∂y/∂a = -(∂P/∂a) / (x p)`` at every dra
 (``reparam.special.log_gamma_velocity``; Figurnov, Mohamed & Mnih, arXiv:1805.08498).
 """
 
+import functools
 import math
-from typing import NamedTuple
 
 import torch
 import torch.distributions as td
@@ -59,8 +59,8 @@ class LogGamma(Implicit):
 
     def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         concentration, rate = self._wide()
-        draw = draw_standard(concentration.expand(self._extended_shape(sample_shape)), generator)
-        return (draw.log_x - rate.log()).to(self.concentration.dtype)
+        log_x = draw_log_standard(concentration.expand(self._extended_shape(sample_shape)), generator)
+        return (log_x - rate.log()).to(self.concentration.dtype)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         return log_gamma_quantile(self.concentration, lower.log(), upper.log()) - self.rate.double().log()
@@ -124,8 +124,8 @@ class Gamma(Implicit, td.Gamma):
 
     def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         concentration, rate = self._wide_shape()
-        draw = draw_standard(concentration.expand(self._extended_shape(sample_shape)), generator)
-        return _scale(draw, rate, 1).to(self.concentration.dtype)
+        draw = _draw_scaled(concentration.expand(self._extended_shape(sample_shape)), rate, 1, generator)
+        return draw.to(self.concentration.dtype)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         return self._log_quantile(lower.log(), upper.log())
@@ -222,8 +222,8 @@ class InverseGamma(Implicit, td.InverseGamma):
 
     def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         concentration, rate = self._wide()
-        draw = draw_standard(concentration.expand(self._extended_shape(sample_shape)), generator)
-        return _scale(draw, rate, -1).to(self.concentration.dtype)
+        draw = _draw_scaled(concentration.expand(self._extended_shape(sample_shape)), rate, -1, generator)
+        return draw.to(self.concentration.dtype)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         log_x = log_gamma_quantile(self.concentration, upper.log(), lower.log()) - self.rate.double().log()
@@ -253,45 +253,46 @@ class InverseGamma(Implicit, td.InverseGamma):
         return (_entropy_of_log(concentration) + log_mean).to(self.rate.dtype)
 
 
-class StandardGammaDraw(NamedTuple):
-    """A draw from Gamma(a, 1) in parts that neither underflow nor lose digits: ``x = g exp(-shrinkage)``."""
-
-    g: Tensor
-    shrinkage: Tensor
-    log_x: Tensor  # the only part that moves with a
-    speed: Tensor  # more than it moves by: log x is at most some hundreds, and moves by at most about (1 + |log x|) / a
-
-
-def draw_standard(concentration: Tensor, generator: torch.Generator | None) -> StandardGammaDraw:
-    """One draw for each element of ``concentration`` (float32 or float64), moving with it.
+def draw_log_standard(concentration: Tensor, generator: torch.Generator | None) -> Tensor:
+    """``log x``, x drawn from Gamma(a, 1) for each element of ``concentration`` (float32 or float64), moving with it.
 
     Example:
-        >>> draw_standard(torch.full((2,), 1e-20), None).log_x.isfinite().all()
+        >>> draw_log_standard(torch.full((2,), 1e-20), None).isfinite().all()
         tensor(True)
     """
     g, e = noise.standard_gamma(concentration, generator=generator)
     shrinkage = (e / concentration.detach()).clamp(max=torch.finfo(e.dtype).max)
-    log_x = attach(g.log() - shrinkage, _velocities, concentration)
-    return StandardGammaDraw(g, shrinkage, log_x, 1 + 1000 / concentration.detach())
+    return attach(g.log() - shrinkage, _log_velocities, concentration)
 
 
-def _velocities(log_x: Tensor, concentration: Tensor) -> tuple[Tensor]:
+def _log_velocities(log_x: Tensor, concentration: Tensor) -> tuple[Tensor]:
     return (log_gamma_velocity(log_x, concentration),)
 
 
-def _scale(draw: StandardGammaDraw, rate: Tensor, power: int) -> Tensor:
-    """``(x / rate)^power``, power 1 or -1, without the digits that ``exp(log x)`` would lose at large concentrations.
+def _draw_scaled(concentration: Tensor, rate: Tensor, power: int, generator: torch.Generator | None) -> Tensor:
+    """``(x / rate)^power``, power 1 or -1, x drawn from Gamma(concentration, 1), without the digits that ``exp(log x)``
+    would lose at large concentrations.
 
-    What lies beyond the numbers of the dtype is the last of them, and does not move; nor does what lies so close to the
-    end that its derivative would be beyond.
+    What lies beyond the numbers of the dtype is the last of them, and does not move.
     """
-    root = torch.exp(-0.5 * power * draw.shrinkage)  # twice: once may underflow where rate makes up for it
-    value = (draw.g / rate.detach() if power > 0 else rate.detach() / draw.g) * root * root
+    g, e = noise.standard_gamma(concentration, generator=generator)
+    fixed, limits = rate.detach(), torch.finfo(g.dtype)
+    # The root twice, in this order: the whole, or g / rate, may be beyond the numbers where the other makes up for it.
+    root = torch.exp(e / concentration.detach() * (-0.5 * power))
+    value = g * root / fixed * root if power > 0 else fixed / g * root * root
+    velocities = functools.partial(_scaled_velocities, power=power)
+    return attach(value.clamp(limits.tiny, limits.max), velocities, concentration, rate)
+
+
+def _scaled_velocities(value: Tensor, concentration: Tensor, rate: Tensor, power: int) -> tuple[Tensor, Tensor]:
     limits = torch.finfo(value.dtype)
-    inside = (value >= limits.tiny) & (value <= limits.max / (1 + 1 / rate.detach()) / draw.speed)
-    log_scaled = draw.log_x - rate.log()
-    moving = torch.where(inside, value, 1.0) * torch.exp(power * (log_scaled - log_scaled.detach()))
-    return torch.where(inside, moving, value.clamp(limits.tiny, limits.max))
+    # Nor does what lies so close to the end that its derivative would be beyond: log x is at most some hundreds, and
+    # moves by at most about (1 + |log x|) / a.
+    largest = limits.max / (1 + 1 / rate.detach()) / (1 + 1000 / concentration.detach())
+    moving = torch.where((value > limits.tiny) & (value <= largest), value, 0.0)
+    if power > 0:
+        return moving * log_gamma_velocity(value.log() + rate.log(), concentration), -moving / rate
+    return -moving * log_gamma_velocity(rate.log() - value.log(), concentration), moving / rate
 
 
 def _exp_inside(logarithm: Tensor, dtype: torch.dtype) -> Tensor:

@@ -8,7 +8,7 @@ from torch.distributions import constraints
 
 from reparam import noise
 from reparam.distributions.base import Implicit
-from reparam.distributions.gamma import draw_standard
+from reparam.distributions.gamma import draw_log_standard
 from reparam.distributions.precision import exp_within, narrow, standardize
 from reparam.reparameterize import attach, location_scale
 from reparam.special import log_gamma_quantile, log_gamma_tails, log_gamma_velocity
@@ -62,7 +62,7 @@ class GeneralizedNormal(Implicit):
         _, scale, power = self._wide()
         power = power.expand(self._extended_shape(sample_shape))
         fixed = power.detach()
-        log_x = draw_standard(1 / fixed, generator).log_x
+        log_x = draw_log_standard(1 / fixed, generator)
         sign = 2 * noise.bernoulli(torch.full_like(fixed, 0.5), generator=generator) - 1
         log_size = attach(log_x / fixed, _log_velocities, power)
         return self._located(sign * exp_within(log_size, power, 1000 / power, scale))

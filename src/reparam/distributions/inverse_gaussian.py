@@ -12,7 +12,7 @@ from reparam.distributions.base import Implicit
 from reparam.distributions.precision import narrow, positive_range, widen
 from reparam.reparameterize import attach
 from reparam.special import log1mexp, mills, mills_deficit, mills_drop, scaled_exponential_integral
-from reparam.special.opaque import opaque
+from reparam.special.elementwise import opaque
 
 __all__ = ["InverseGaussian"]
 

@@ -198,7 +198,7 @@ class MixtureSameFamily(Implicit, td.MixtureSameFamily):
 
     def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """See :meth:`Law.sample`."""
-        return self._pick(_to_size(sample_shape), generator)
+        return self._pick(_to_size(sample_shape), generator).detach()
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``log Σ_k π_k p_k(value)``; shape as broadcast."""

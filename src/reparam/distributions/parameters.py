@@ -364,10 +364,21 @@ def _unwrapped(constraint: constraints.Constraint) -> constraints.Constraint:
     return constraint
 
 
+# Which numbers are good where those between two good ones are: the ends are enough. NaN compares false.
+_CONVEX: dict[constraints.Constraint, Callable[[float, float], bool]] = {
+    constraints.real: lambda smallest, largest: -math.inf < smallest and largest < math.inf,
+    constraints.positive: lambda smallest, largest: smallest > 0 and largest < math.inf,
+    constraints.nonnegative: lambda smallest, largest: smallest >= 0 and largest < math.inf,
+    constraints.unit_interval: lambda smallest, largest: smallest >= 0 and largest <= 1,
+}
+
+
 def _ends_are_good(value: Tensor, constraint: constraints.Constraint) -> bool:
     """Whether smallest and largest value are good, and so all are: one pass over the values instead of five."""
-    convex = constraint in (constraints.real, constraints.positive, constraints.unit_interval, constraints.nonnegative)
-    if not convex or value.numel() == 0 or torch._C._functorch.is_batchedtensor(value):
+    if constraint not in _CONVEX or torch._C._functorch.is_batchedtensor(value):
         return False
-    ends = torch.stack(torch.aminmax(value.detach()))
+    smallest, largest = torch.aminmax(value)
+    if value.device.type == "cpu" and not torch._C._functorch.is_functorch_wrapped_tensor(value):
+        return _CONVEX[constraint](smallest.item(), largest.item())
+    ends = torch.stack((smallest, largest))  # looked at once: that waits for a device
     return bool(torch._is_all_true(torch.isfinite(ends) & constraint.check(ends)))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from reparam.special import bessel_ratio_complement, log_normalized_ive
-from reparam.special.opaque import opaque
+from reparam.special.elementwise import in_pieces, opaque
 from reparam.special.quadrature import gauss_legendre
 
 __all__ = ["PolarAngle"]
@@ -26,6 +26,8 @@ _END = {torch.float32: 3.1415925, torch.float64: math.pi}  # the last numbers be
 _DEPTH = {torch.float32: 18.0, torch.float64: 34.0}  # in nats below p(θ): there a tail is cut
 _NODES = {torch.float32: 14, torch.float64: 32}
 _QUANTILE_NODES = {torch.float32: (10, 10, 14), torch.float64: (10, 10, 32)}  # step by step
+
+_DEEP = 8  # numbers for each element at a time
 
 _RULES = {count: gauss_legendre(count) for count in (10, 14, 32)}
 
@@ -46,13 +48,42 @@ class PolarAngle:
     def __init__(self, concentration: Tensor, power: int) -> None:
         self.concentration = concentration
         self.power = power
-        self.complement = bessel_ratio_complement(power / 2, concentration)  # 1 - A
-        # Log of the integral of exp(κ (cos θ - 1)) sin^m θ, in float64: in many dimensions large terms cancel.
-        log_sines = math.log(math.pi) / 2 + math.lgamma((power + 1) / 2) - math.lgamma(power / 2 + 1)
-        self.log_total = log_normalized_ive(power / 2, concentration.double()) + log_sines
+        # Made when first asked for: not everybody needs both.
+        self._complement: Tensor | None = None
+        self._log_total: Tensor | None = None
+
+    @property
+    def complement(self) -> Tensor:
+        """``1 - A``."""
+        if self._complement is None:
+            circular = self._on_the_circle()
+            concentration, order = self.concentration, self.power / 2
+            self._complement = (
+                _circular_complement(concentration) if circular else bessel_ratio_complement(order, concentration)
+            )
+        return self._complement
+
+    @property
+    def log_total(self) -> Tensor:
+        """Log of the integral of exp(κ (cos θ - 1)) sin^m θ, in float64: in many dimensions large terms cancel."""
+        if self._log_total is None:
+            order, wide = self.power / 2, self.concentration.double()
+            log_bessel = torch.special.i0e(wide).log() if self._on_the_circle() else log_normalized_ive(order, wide)
+            log_sines = math.log(math.pi) / 2 + math.lgamma(order + 0.5) - math.lgamma(order + 1)
+            self._log_total = log_bessel + log_sines
+        return self._log_total
+
+    def _on_the_circle(self) -> bool:
+        """Whether torch's Bessel functions, in float64, have all digits wanted: a tenth of the time of ours."""
+        return self.power == 0 and self.concentration.dtype == torch.float32 and not torch.is_grad_enabled()
 
     def log_density(self, angle: Tensor) -> Tensor:
         """``log p(θ)`` in nats."""
+        if torch.is_grad_enabled():
+            return self._log_density(angle)
+        return _raw_log_density(*torch.broadcast_tensors(angle, self.concentration.to(angle.dtype)), self.power)
+
+    def _log_density(self, angle: Tensor) -> Tensor:
         wide = angle.double()
         log_kernel = self.power * torch.sin(wide).log() - 2 * self.concentration.double() * torch.sin(wide / 2) ** 2
         return (log_kernel - self.log_total).to(angle.dtype)
@@ -60,21 +91,25 @@ class PolarAngle:
     def tails(self, angle: Tensor) -> tuple[Tensor, Tensor]:
         """P(θ' < θ) and P(θ' > θ): the smaller with relative precision."""
         below = self._is_below(angle)
-        tail = self.log_density(angle).exp() * self._integrals(angle, below, _NODES[angle.dtype])[0]
+        tail = self._log_density(angle).exp() * self._integrals(angle, below, _NODES[angle.dtype])[0]
         return torch.where(below, tail, 1 - tail), torch.where(below, 1 - tail, tail)
 
     def velocity(self, angle: Tensor) -> Tensor:
         """``∂θ/∂κ`` at a fixed probability: negative, 0 at both ends."""
+        if torch.is_grad_enabled():
+            return self._velocity(angle)
+        return _raw_velocity(*torch.broadcast_tensors(angle, self.concentration.to(angle.dtype)), self.power)
+
+    def _velocity(self, angle: Tensor) -> Tensor:
         below = self._is_below(angle)
         moment = self._integrals(angle, below, _NODES[angle.dtype])[1]
         return torch.where(below, -moment, moment)
 
     def quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         """The angle with ``lower`` below it and ``upper = 1 - lower`` above, from the one on its side; no gradient."""
-        if torch.compiler.is_compiling():
-            return _opaque_quantile(lower, upper, self.concentration, self.power)
-        with torch.no_grad():
-            return self._solve(lower, upper)
+        concentration = self.concentration.to(lower.dtype)
+        arguments = torch.broadcast_tensors(lower.detach(), upper.detach(), concentration.detach())
+        return _raw_quantile(*arguments, self.power)
 
     def _solve(self, lower: Tensor, upper: Tensor) -> Tensor:
         """Halley's method for the logarithm of the tail probability, a fixed number of steps.
@@ -89,7 +124,7 @@ class PolarAngle:
         angle = self._start(lower, upper, below, middle).clamp(smallest, largest)
         for nodes in _QUANTILE_NODES[dtype]:
             mass, _ = self._integrals(angle, below, nodes)
-            excess = self.log_density(angle) + mass.log() - log_tail
+            excess = self._log_density(angle) + mass.log() - log_tail
             outward = self.power / torch.tan(angle) - self.concentration * torch.sin(angle)  # ∂ log p/∂θ
             far = torch.where(below, angle, _END[dtype] - angle)
             bend = 1 - excess * (mass / far - 1 + mass * torch.where(below, outward, -outward)) / 2
@@ -102,24 +137,29 @@ class PolarAngle:
 
     def _integrals(self, angle: Tensor, below: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """M and S over (0, θ) where ``below``, over (θ, π) elsewhere."""
-        nodes, weights = _RULES[count].along_first(angle)
         with torch.no_grad():
             width = self._width(angle, below)
         # Where all of the tail counts the end of the integral moves with θ.
         length = torch.minimum(torch.where(below, angle, _END[angle.dtype] - angle), width)
-        half = torch.where(below, 0.5, -0.5) * length * nodes
+        halves = torch.where(below, 0.5, -0.5) * length
         sine, cosine = torch.sin(angle), torch.cos(angle)
-        half_sine, half_cosine = torch.sin(half), torch.cos(half)
-        # With t = θ - 2·half: cos t - cos θ, and below sin t/sin θ - 1.
-        closer = 2 * half_sine * (sine * half_cosine - cosine * half_sine)
-        log_ratio = self.concentration * closer
-        if self.power:
-            growth = -2 * half_sine * (cosine * half_cosine + sine * half_sine) / sine
-            log_ratio = log_ratio + self.power * torch.log1p(growth)
-        ratio = torch.exp(log_ratio)
+
+        def at(node: Tensor | float) -> tuple[Tensor, Tensor]:
+            """``p(t)/p(θ)``, and that times ``cos t - cos θ``."""
+            half = halves * node
+            half_sine, half_cosine = torch.sin(half), torch.cos(half)
+            # With t = θ - 2·half: cos t - cos θ, and below sin t/sin θ - 1.
+            closer = 2 * half_sine * (sine * half_cosine - cosine * half_sine)
+            log_ratio = self.concentration * closer
+            if self.power:
+                growth = -2 * half_sine * (cosine * half_cosine + sine * half_sine) / sine
+                log_ratio = log_ratio + self.power * torch.log1p(growth)
+            ratio = torch.exp(log_ratio)
+            return ratio, closer * ratio
+
+        mass, moment = _RULES[count].of_two(at, angle)
         score = self.complement - 2 * torch.sin(angle / 2) ** 2
-        mass = (weights * ratio).sum(0) * length
-        return mass, score * mass + (weights * closer * ratio).sum(0) * length
+        return mass * length, score * mass * length + moment * length
 
     def _width(self, angle: Tensor, below: Tensor) -> Tensor:
         """How far from θ the density has fallen by the depth, from its slope and a lower bound of its curvature."""
@@ -164,8 +204,36 @@ class PolarAngle:
 
 
 @opaque
-def _opaque_quantile(lower: Tensor, upper: Tensor, concentration: Tensor, power: int) -> Tensor:
-    return PolarAngle(concentration, power)._solve(lower, upper)
+def _raw_quantile(lower: Tensor, upper: Tensor, concentration: Tensor, power: int) -> Tensor:
+    def solve(lower: Tensor, upper: Tensor, concentration: Tensor) -> Tensor:
+        return PolarAngle(concentration, power)._solve(lower, upper)
+
+    with torch.no_grad():  # whoever calls, with whatever mode
+        return in_pieces(solve, lower, upper, concentration, depth=_DEEP)
+
+
+@opaque
+def _raw_velocity(angle: Tensor, concentration: Tensor, power: int) -> Tensor:
+    def velocity(angle: Tensor, concentration: Tensor) -> Tensor:
+        return PolarAngle(concentration, power)._velocity(angle)
+
+    with torch.no_grad():
+        return in_pieces(velocity, angle, concentration, depth=_DEEP)
+
+
+@opaque
+def _raw_log_density(angle: Tensor, concentration: Tensor, power: int) -> Tensor:
+    with torch.no_grad():
+        return PolarAngle(concentration, power)._log_density(angle)
+
+
+@opaque
+def _circular_complement(concentration: Tensor) -> Tensor:
+    """``1 - I_1/I_0``, which falls like 1/(2κ), to the digits of float32."""
+    wide = concentration.double()
+    near = wide.clamp(max=1e7)
+    complement: Tensor = 1 - torch.special.i1e(near) / torch.special.i0e(near)
+    return (complement * (near / wide)).to(concentration.dtype)
 
 
 def _parabola(slope: Tensor, curvature: Tensor, depth: float) -> Tensor:

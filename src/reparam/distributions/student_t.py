@@ -8,11 +8,11 @@ from torch import Tensor
 
 from reparam import noise
 from reparam.distributions.base import Implicit
-from reparam.distributions.beta import log_f_velocities
 from reparam.distributions.precision import exp_within, narrow, standardize
 from reparam.reparameterize import attach, location_scale
 from reparam.special.beta import beta_quantile, log_betainc
 from reparam.special.stirling import stirling_remainder
+from reparam.special.student import log_student_velocity
 
 __all__ = ["StudentT"]
 
@@ -33,7 +33,7 @@ class StudentT(Implicit, td.StudentT):
     Raises:
         ParameterError: as for :class:`Normal`.
 
-    Source: ``reparam.special.beta``.
+    Source: ``reparam.special.student``.
 
     Example:
         >>> law = StudentT(torch.tensor(1.0), torch.tensor([0.0, 10.0]), 2.0)  # Cauchy's law
@@ -53,13 +53,15 @@ class StudentT(Implicit, td.StudentT):
     def _draw(self, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         shape = self._extended_shape(sample_shape)
         df, _, scale = self._wide()
-        half = (df.detach() / 2).expand(shape)
+        half, largest = (df.detach() / 2).expand(shape), torch.finfo(df.dtype).max
         normal = noise.standard_normal(shape, like=df, generator=generator)
         g, e = noise.standard_gamma(half, generator=generator)
-        log_shrink = (g / half).log() - (e / half).clamp(max=torch.finfo(df.dtype).max)
-        log_size = _log_size(normal) - log_shrink / 2
-        size = exp_within(attach(log_size, _log_size_velocity, df), df, 1000 / df, scale)
-        return self._place(torch.where(normal < 0, -size, size))
+        # The draw is normal · sqrt(half / (g exp(-e / half))). Of that root the root, twice, so that it is finite: 0
+        # times something infinite does not occur.
+        log_spread = (e / half).clamp(max=largest) - (g / half).log()
+        root = torch.exp(log_spread / 4).clamp(max=largest)
+        standard = (normal * root * root).clamp(-largest, largest)
+        return self._place(attach(standard, _draw_velocities, df, scale))
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         df, _, scale = self._wide()
@@ -135,24 +137,30 @@ def _log_size(standard: Tensor) -> Tensor:
     return standard.abs().clamp(min=torch.finfo(standard.dtype).tiny).log()
 
 
-def _log_size_velocity(log_size: Tensor, df: Tensor) -> tuple[Tensor]:
-    return (log_f_velocities(2 * log_size, torch.ones_like(df), df)[1] / 2,)
+def _draw_velocities(standard: Tensor, df: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the draw before it is scaled; it stops moving where a derivative of the scaled one could overflow.
+
+    That of the logarithm of a heavy-tailed draw is of the size of the logarithm, at most some hundreds, over df.
+    """
+    room = torch.finfo(df.dtype).max / (1 + 1000 / df.detach()) / (1 + scale.detach())
+    moving = torch.where(standard.abs() <= room, standard, 0.0)
+    return moving * log_student_velocity(_log_size(standard), df), torch.zeros_like(scale)
 
 
 def _quantile_velocity(standard: Tensor, lower: Tensor, upper: Tensor, df: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    (along_df,) = _log_size_velocity(_log_size(standard), df)
+    along_df = log_student_velocity(_log_size(standard), df)
     slope = torch.exp(-_log_density(standard, df))
     # It moves with the smaller tail, which alone is exact.
     return torch.where(lower < upper, slope, 0.0), torch.where(lower < upper, 0.0, -slope), standard * along_df
 
 
 def _log_cdf_velocity(log_cdf: Tensor, standard: Tensor, df: Tensor) -> tuple[Tensor, Tensor]:
-    (along_df,) = _log_size_velocity(_log_size(standard), df)
+    along_df = log_student_velocity(_log_size(standard), df)
     slope = torch.exp(_log_density(standard, df) - log_cdf)
     return slope, -slope * standard * along_df
 
 
 def _cdf_velocity(_: Tensor, standard: Tensor, df: Tensor) -> tuple[Tensor, Tensor]:
-    (along_df,) = _log_size_velocity(_log_size(standard), df)
+    along_df = log_student_velocity(_log_size(standard), df)
     density = torch.exp(_log_density(standard, df))
     return density, -density * standard * along_df

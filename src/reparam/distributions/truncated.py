@@ -12,8 +12,9 @@ from torch.distributions import constraints
 from reparam.distributions.base import InverseCdf, Law
 from reparam.distributions.intervals import Interval, NormalInterval, interval
 from reparam.distributions.location_scale import Normal
+from reparam.distributions.ordinary_truncation import OrdinaryDraws
 from reparam.distributions.parameters import extended_real, refuse
-from reparam.distributions.precision import confine
+from reparam.distributions.precision import confine, standardize
 from reparam.errors import ParameterError
 
 __all__ = ["Truncated", "TruncatedNormal"]
@@ -35,6 +36,8 @@ class _Truncation(InverseCdf):
     def _refuse_empty(self) -> None:
         """Refuse ends in the wrong order, and an interval in which the law has no probability."""
         refuse(self, "high", self.high, self.high > self.low, "greater than low", "Swap them, or widen the interval")
+        if not torch.compiler.is_compiling() and self._surely_has_mass():
+            return
         mass = self._interval(self.low, self.high).log_mass()
         known = isinstance(self.base, Normal) or type(self.base)._log_quantile is not Law._log_quantile
         least = -math.inf if known else math.log(torch.finfo(mass.dtype).tiny)
@@ -47,12 +50,20 @@ class _Truncation(InverseCdf):
             "Move the interval to where the base law has some that its cdf can tell from 0",
         )
 
+    def _surely_has_mass(self) -> bool:
+        """Whether a glance is enough to see that the law has probability between the ends."""
+        return False
+
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> constraints.Constraint:
         """From ``low`` to ``high``."""
         return constraints.interval(self.low, self.high)
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        return self._general_quantile(lower, upper)
+
+    def _general_quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        """The quantile however extreme everything is."""
         left = lower < upper
         smaller = torch.where(left, lower, upper).double()  # exact, and the larger from it
         levels = torch.where(left, smaller, 1 - smaller), torch.where(left, 1 - smaller, smaller)
@@ -154,6 +165,32 @@ class TruncatedNormal(_Truncation):
         """N(loc, scale²)."""
         return Normal(self.loc, self.scale, validate_args=False)
 
+    def _surely_has_mass(self) -> bool:
+        if self.low.device.type != "cpu" or self.low.numel() == 0 or _is_transformed(self.low, self.high):
+            return False
+        alpha, beta = (
+            standardize(end.detach(), self.loc.detach(), self.scale.detach()) for end in (self.low, self.high)
+        )
+        return bool(torch.maximum(alpha, -beta).amax() < 1e3) and bool((beta - alpha).amin() > 1e-3)
+
+    def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
+        parameters = self._wide()
+        plain = not (torch.compiler.is_compiling() or lower.requires_grad or _is_transformed(lower, *parameters))
+        if not plain or lower.dtype == torch.float64 or lower.device.type != "cpu" or lower.numel() == 0:
+            return self._general_quantile(lower, upper)
+        arguments = torch.broadcast_tensors(lower, upper, *parameters)
+        draws = OrdinaryDraws(*arguments)
+        good = draws.are_good()
+        if torch._is_all_true(good):
+            return draws.drawn()
+        if not good.any():
+            return self._general_quantile(lower, upper)
+        here, elsewhere = good.nonzero(as_tuple=True), (~good).nonzero(as_tuple=True)
+        lower, upper, loc, scale, low, high = (argument[elsewhere] for argument in arguments)
+        others = TruncatedNormal(loc, scale, low, high, False)._general_quantile(lower, upper)
+        ordinary = OrdinaryDraws(*(argument[here] for argument in arguments)).drawn()
+        return torch.zeros_like(arguments[0]).index_put(here, ordinary).index_put(elsewhere, others)
+
     @property
     def mean(self) -> Tensor:
         """See :class:`TruncatedNormal`."""
@@ -181,6 +218,11 @@ class TruncatedNormal(_Truncation):
         part = self._interval(self.low, self.high)
         assert isinstance(part, NormalInterval)
         return part.moments()
+
+
+def _is_transformed(*tensors: Tensor) -> bool:
+    """Whether a transformation of functions sees the tensors: their values cannot be looked at."""
+    return any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in tensors)
 
 
 class Truncated(_Truncation):

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from reparam.reparameterize import attach
-from reparam.special.opaque import opaque
+from reparam.special.elementwise import opaque
 from reparam.special.removable import polynomial
 
 __all__ = ["bessel_ratio", "bessel_ratio_complement", "log_ive", "log_normalized_iv", "log_normalized_ive"]
@@ -93,15 +94,18 @@ class _Values(NamedTuple):
 
 
 def _value(x: Tensor, order: float, name: str) -> Tensor:
-    if torch.compiler.is_compiling() and not (torch.is_grad_enabled() and x.requires_grad):
-        return _opaque_bessel(x, order, name)
+    # A compiler cannot ask for transformations of functions.
+    transformed = not torch.compiler.is_compiling() and is_functorch_wrapped_tensor(x)
+    if not (torch.is_grad_enabled() and (x.requires_grad or transformed)):
+        return _fixed_bessel(x, order, name)
     value: Tensor = getattr(_lowered(order, x), name)
     return value
 
 
 @opaque
-def _opaque_bessel(x: Tensor, order: float, name: str) -> Tensor:
-    return _value(x, order, name)
+def _fixed_bessel(x: Tensor, order: float, name: str) -> Tensor:
+    value: Tensor = getattr(_lowered(order, x), name)
+    return value
 
 
 def _lowered(order: float, x: Tensor) -> _Values:

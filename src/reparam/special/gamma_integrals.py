@@ -21,9 +21,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reparam.special.digamma import BERNOULLI, raw_digamma_plus_one, raw_log_minus_digamma, raw_polygamma
-from reparam.special.kernel import in_pieces, kernel, where_each
+from reparam.special import fits
+from reparam.special.digamma import raw_digamma_plus_one, raw_log_minus_digamma, raw_polygamma
+from reparam.special.elementwise import in_pieces, opaque, where_each
+from reparam.special.gamma_fit import SCALED_VELOCITY
 from reparam.special.log_space import log1mexp
+from reparam.special.stirling import stirling_remainder
 
 __all__ = [
     "log_density",
@@ -31,6 +34,7 @@ __all__ = [
     "log_mills",
     "log_tails",
     "on_lower_side",
+    "scaled_velocity",
     "velocity",
 ]
 
@@ -56,16 +60,27 @@ _RULES = {torch.float32: _rule(16.0, 12, 32.0, 6, 10), torch.float64: _rule(34.0
 Part = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
-@kernel
+@opaque
 def velocity(log_x: Tensor, a: Tensor, order: int) -> Tensor:
-    """The derivative of that order in ``a``, at fixed ``log_x``, of ``d log x / da``."""
+    """The derivative of that order in ``a``, at fixed ``log_x``, of ``d log x / da``; in float32 the 0th by a fit."""
+    fitted = order == 0 and fits.applies(log_x)
+    value = fits.evaluate(SCALED_VELOCITY, scaled_velocity, log_x, a).div_(a) if fitted else _velocity(log_x, a, order)
+    largest = torch.finfo(log_x.dtype).max
+    return value.clamp_(-largest, largest)
+
+
+def scaled_velocity(log_x: Tensor, a: Tensor) -> Tensor:
+    """``a d log x / da``, by the exact formulas."""
+    return a * _velocity(log_x, a, 0)
+
+
+def _velocity(log_x: Tensor, a: Tensor, order: int) -> Tensor:
     series = functools.partial(_series_velocity, order=order)
     integral = functools.partial(_integral_velocity, order=order)
-    largest = torch.finfo(log_x.dtype).max
-    return _by_region(log_x, a, series, integral).clamp(-largest, largest)
+    return _by_region(log_x, a, series, integral)
 
 
-@kernel
+@opaque
 def log_mills(log_x: Tensor, a: Tensor) -> Tensor:
     """``log M_0``: of P over the density of ``log x`` below the turning point, of Q over it above."""
     return _by_region(log_x, a, _series_log_mills, _integral_log_mills)
@@ -88,13 +103,8 @@ def on_lower_side(log_x: Tensor, a: Tensor) -> Tensor:
 
 def log_density(log_ratio: Tensor, a: Tensor) -> Tensor:
     """``a log x - x - log Γ(a)`` at ``log x = log a + log_ratio``, by Stirling's formula: nothing large cancels."""
-    far = 10.0  # from here on the asymptotic series is exact
-    z, near = a.clamp(min=far), a.clamp(max=far)
     half_log_two_pi = 0.5 * math.log(2 * math.pi)
-    series = sum(b / (2 * k * (2 * k - 1)) * z ** (1 - 2 * k) for k, b in enumerate(BERNOULLI, 1))
-    exact = torch.lgamma(near) - (near - 0.5) * near.log() + near - half_log_two_pi
-    remainder = torch.where(a > far, series, exact)
-    return 0.5 * a.log() - half_log_two_pi - remainder - _exponential_remainder(log_ratio, a)
+    return 0.5 * a.log() - half_log_two_pi - stirling_remainder(a) - _exponential_remainder(log_ratio, a)
 
 
 def _exponential_remainder(x: Tensor, factor: Tensor) -> Tensor:
@@ -203,7 +213,9 @@ def _tail_moments(log_x: Tensor, ratio: Tensor, a: Tensor, side: Tensor, exponen
     slope = -side * a * torch.expm1(ratio)
     reach = _reach(x, a, slope, side, rule.depth)
     sums = in_pieces(
-        functools.partial(_node_sums, exponent=exponent, count=count), len(rule.nodes), x, slope * reach, -side * reach
+        functools.partial(_node_sums, exponent=exponent, count=count),
+        *(x, slope * reach, -side * reach),
+        depth=len(rule.nodes),
     )
     return [reach ** (k + 1) * sums[k] for k in range(count)]
 

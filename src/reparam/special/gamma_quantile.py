@@ -8,9 +8,9 @@ from torch import Tensor
 from reparam.reparameterize import attach
 from reparam.special import gamma_integrals
 from reparam.special.digamma import raw_log_minus_digamma
+from reparam.special.elementwise import opaque
 from reparam.special.gamma import log_gamma_density, log_gamma_velocity, log_mills
 from reparam.special.gamma_integrals import log_gamma_over, on_lower_side
-from reparam.special.kernel import kernel
 
 __all__ = ["log_gamma_quantile"]
 
@@ -47,7 +47,7 @@ def _partials(value: Tensor, a: Tensor, log_lower: Tensor, log_upper: Tensor) ->
     return velocity, torch.where(small_below, below, 0.0), torch.where(small_below, 0.0, -above)
 
 
-@kernel
+@opaque
 def _raw_log_gamma_quantile(a: Tensor, log_lower: Tensor, log_upper: Tensor) -> Tensor:
     """Newton's method, on log P as a function of log x or on log Q as a function of x.
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from reparam.reparameterize import attach
-from reparam.special.opaque import opaque
+from reparam.special.elementwise import opaque
 from reparam.special.quadrature import gauss_legendre
 
 __all__ = ["erfcx_mills", "log_ndtr", "mills", "mills_deficit", "mills_drop"]

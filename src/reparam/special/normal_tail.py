@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from reparam.reparameterize import attach
+from reparam.special.elementwise import opaque
 from reparam.special.normal import erfcx_mills, mills, mills_deficit, mills_drop
-from reparam.special.opaque import opaque
 from reparam.special.quadrature import gauss_legendre
 
 __all__ = ["cumulative_hazard", "excess_moments", "normal_excess"]

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["digamma_gap", "lgamma_gap", "stirling_remainder"]
+__all__ = ["digamma_gap", "digamma_rise", "lgamma_gap", "stirling_remainder"]
 
 
 def stirling_remainder(x: Tensor) -> Tensor:
@@ -68,3 +68,22 @@ def lgamma_gap(x: Tensor, step: Tensor) -> Tensor:
     log_growth = torch.where(large, torch.log1p(ratio), torch.log(near + step) - near.log())
     main = torch.where(large, -step * ratio * series, near * log_growth - step)
     return main + (step - 0.5) * log_growth + stirling_remainder(x + step) - stirling_remainder(x)
+
+
+def digamma_rise(x: Tensor, step: Tensor) -> Tensor:
+    """``ψ(x + step) - ψ(x)`` for positive arguments, without gradient and quickly, to a few times 1e-7.
+
+    Example:
+        >>> digamma_rise(torch.tensor([1.0, 10.0]), torch.tensor([1.0, 1e-3]))
+        tensor([1.0000e+00, 1.0516e-04])
+    """
+    end = x + step
+    total = torch.mul(x, end).reciprocal_()
+    for k in range(1, 4):
+        total.add_((x + k).mul_(end + k).reciprocal_())
+    p, q = (x + 4).reciprocal_(), end.add_(4).reciprocal_()
+    pp, qq = p * p, q * q
+    both = pp + qq
+    series = torch.addcmul(pp.mul_(qq).mul_(-1 / 252), both, both, value=1 / 252).add_(both, alpha=-1 / 120)
+    series.add_(1 / 12).mul_(p + q).add_(0.5).mul_(p).mul_(q)
+    return torch.log1p(step * p).addcmul_(total.add_(series), step)
