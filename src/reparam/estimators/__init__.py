@@ -1,5 +1,7 @@
 """The gradient of an expectation: many ways to estimate it, with one signature."""
 
+from reparam.estimators.antithetic import Arm as Arm
+from reparam.estimators.antithetic import DisArm as DisArm
 from reparam.estimators.base import Estimator as Estimator
 from reparam.estimators.baselines import Baseline as Baseline
 from reparam.estimators.baselines import Learned as Learned
@@ -10,18 +12,30 @@ from reparam.estimators.estimating import Choice as Choice
 from reparam.estimators.estimating import choose as choose
 from reparam.estimators.estimating import expectation as expectation
 from reparam.estimators.pathwise import Pathwise as Pathwise
+from reparam.estimators.rebar import Rebar as Rebar
+from reparam.estimators.rebar import Relax as Relax
+from reparam.estimators.relaxed import GumbelSoftmax as GumbelSoftmax
+from reparam.estimators.relaxed import ReinMax as ReinMax
+from reparam.estimators.relaxed import StraightThrough as StraightThrough
 from reparam.estimators.score import ScoreFunction as ScoreFunction
 
 __all__ = [
+    "Arm",
     "Baseline",
     "Choice",
+    "DisArm",
     "Enumerate",
     "Estimator",
+    "GumbelSoftmax",
     "Learned",
     "LeaveOneOut",
     "MovingAverage",
     "Pathwise",
+    "Rebar",
+    "ReinMax",
+    "Relax",
     "ScoreFunction",
+    "StraightThrough",
     "choose",
     "expectation",
 ]

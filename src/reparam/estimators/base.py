@@ -110,6 +110,12 @@ class Integrand:
         rest = by_element.shape[1 + len(self._element_shape) :]
         return by_element.reshape(*by_element.shape[:first], self.num_coupled, *rest)
 
+    def with_gradient(self, value: Tensor, parameter: Tensor, gradient: Tensor) -> Tensor:
+        """``value`` ``[*b]``, to the bit, with ``gradient`` in ``parameter``, both ``[*elements, *rest]``."""
+        moving = gradient.detach() * (parameter - parameter.detach())
+        rest = tuple(range(len(self._element_shape), moving.dim()))
+        return value + self.joined(moving.sum(rest) if rest else moving).to(value.dtype)
+
 
 def attached(value: Tensor, parameter: Tensor, gradient: Tensor) -> Tensor:
     """``value``, to the bit, with ``gradient`` as its derivative in ``parameter``; elementwise."""
