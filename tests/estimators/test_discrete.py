@@ -33,9 +33,14 @@ CASES = [
     *((estimator, coin) for estimator in [*COINS, *BOTH, network_for(1)]),
     *((estimator, vectors) for estimator in [*BOTH, network_for(1)]),
 ]
-each_case = pytest.mark.parametrize(
-    ("estimator", "make"), CASES, ids=lambda part: getattr(part, "__name__", repr(part))
-)
+
+
+def name_of(estimator):
+    return type(estimator).__name__ + (" hard" if getattr(estimator, "hard", False) else "")
+
+
+NAMES = [f"{name_of(estimator)} {make.__name__}" for estimator, make in CASES]
+each_case = pytest.mark.parametrize(("estimator", "make"), CASES, ids=NAMES)
 
 
 def bumpy(y):
@@ -177,7 +182,7 @@ def test_coins_only(estimator):
         expectation(lambda y: y.sum(-1), vectors(LOGITS[0]), estimator=estimator)
 
 
-@pytest.mark.parametrize("estimator", [*BOTH, network_for(1)], ids=repr)
+@pytest.mark.parametrize("estimator", [*BOTH, network_for(1)], ids=name_of)
 def test_vectors_and_coins_only(estimator):
     with pytest.raises(EstimatorError, match="numbers of classes, with nothing in between; it is for OneHotCat"):
         expectation(lambda y: y.double(), Categorical(logits=LOGITS[0]), estimator=estimator)

@@ -18,6 +18,8 @@ from reparam.estimators.relaxed import GumbelSoftmax as GumbelSoftmax
 from reparam.estimators.relaxed import ReinMax as ReinMax
 from reparam.estimators.relaxed import StraightThrough as StraightThrough
 from reparam.estimators.score import ScoreFunction as ScoreFunction
+from reparam.estimators.subsets import SumAndSample as SumAndSample
+from reparam.estimators.subsets import UnorderedSet as UnorderedSet
 
 __all__ = [
     "Arm",
@@ -36,6 +38,8 @@ __all__ = [
     "Relax",
     "ScoreFunction",
     "StraightThrough",
+    "SumAndSample",
+    "UnorderedSet",
     "choose",
     "expectation",
 ]

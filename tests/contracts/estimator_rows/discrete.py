@@ -3,7 +3,17 @@
 import torch
 
 from reparam import distributions as law
-from reparam.estimators import Arm, DisArm, GumbelSoftmax, Rebar, ReinMax, Relax, StraightThrough
+from reparam.estimators import (
+    Arm,
+    DisArm,
+    GumbelSoftmax,
+    Rebar,
+    ReinMax,
+    Relax,
+    StraightThrough,
+    SumAndSample,
+    UnorderedSet,
+)
 from tests.contracts.estimating import EstimatorRow
 from tests.contracts.estimator_rows.general import CLASSES, of_classes, one_hot_values
 
@@ -51,11 +61,24 @@ def one_hot(name, estimator, parameters=CLASSES, **options):
     )
 
 
+def five(name, estimator, **options):
+    return EstimatorRow(
+        f"{name}, Categorical",
+        estimator,
+        lambda **given: law.Categorical(**given),
+        FIVE,
+        values=torch.arange(5.0),
+        events=lambda y: torch.sin(3 * y.double()),
+        **options,
+    )
+
+
 def _smooth(z: torch.Tensor) -> torch.Tensor:
     """A network with fixed weights."""
     return 0.3 * torch.tanh(z) + 0.1 * z
 
 
+FIVE = {"logits": [0.4, -0.2, 1.7, -2.0, 0.1]}
 WEIGHTS = {"probs": [0.5, 0.2, 0.9]}
 QUADRATIC = ("constant", "linear", "quadratic")
 
@@ -81,4 +104,12 @@ ROWS = [
     coin("Relax", lambda: Relax(_smooth)),
     coins("Relax", lambda: Relax(lambda z: _smooth(z).sum(-1), 0.5)),
     one_hot("Relax", lambda: Relax(lambda z: of_classes(_smooth(z)))),
+    five("SumAndSample 1", lambda: SumAndSample(1)),
+    five("SumAndSample 2 of three samples", lambda: SumAndSample(2), samples=3),
+    one_hot("SumAndSample of probs", lambda: SumAndSample(1), WEIGHTS),
+    one_hot("SumAndSample of all", lambda: SumAndSample(3), WEIGHTS),
+    five("UnorderedSet 2", lambda: UnorderedSet(2)),
+    five("UnorderedSet 4 of three samples", lambda: UnorderedSet(4), samples=3),
+    one_hot("UnorderedSet of probs", lambda: UnorderedSet(2), WEIGHTS),
+    one_hot("UnorderedSet of all", lambda: UnorderedSet(3), WEIGHTS),
 ]
