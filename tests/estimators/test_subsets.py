@@ -28,7 +28,7 @@ def classes(logits):
 
 
 def test_leave_out_ratios_against_sums_over_subsets():
-    """To 1e-13, from equal probabilities to some that are 1e60 times as large as others."""
+    """To 1e-12, from equal probabilities to some that are 1e60 times as large as others."""
     torch.manual_seed(0)
     for spread, size in itertools.product([0, 1, 20, 140], [2, 3, 6]):
         every = torch.exp(-spread * torch.rand(size + 1, dtype=torch.float64))
@@ -39,10 +39,10 @@ def test_leave_out_ratios_against_sums_over_subsets():
             with mpmath.workdps(600):
                 without = integral(others, rest.item())
                 exact = without / integral(probs.tolist(), rest.item())
-                assert abs(first[one].item() / exact - 1) < 1e-13
+                assert abs(first[one].item() / exact - 1) < 1e-12
                 for two in set(range(size)) - {one}:
                     left = [p for index, p in enumerate(probs.tolist()) if index not in (one, two)]
-                    assert abs(second[one, two].item() / (integral(left, rest.item()) / without) - 1) < 1e-13
+                    assert abs(second[one, two].item() / (integral(left, rest.item()) / without) - 1) < 1e-12
             assert second[one, one] == 1
 
 
@@ -60,9 +60,9 @@ def integral(probs, rest):
 def test_leave_out_ratios_of_equal_classes(size, rest):
     """``I(m) = r·B(r, m + 1)`` for m classes of rate 1, so each ratio is ``(r + m)/m``."""
     first, second = leave_out_ratios(torch.ones(size, dtype=torch.float64), torch.tensor(rest, dtype=torch.float64))
-    torch.testing.assert_close(first, torch.full_like(first, (rest + size) / size), rtol=1e-11, atol=0)
+    torch.testing.assert_close(first, torch.full_like(first, (rest + size) / size), rtol=1e-12, atol=0)
     left = second[~torch.eye(size, dtype=torch.bool)]
-    torch.testing.assert_close(left, torch.full_like(left, (rest + size - 1) / (size - 1)), rtol=1e-11, atol=0)
+    torch.testing.assert_close(left, torch.full_like(left, (rest + size - 1) / (size - 1)), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("estimator", ALL, ids=repr)
@@ -149,7 +149,7 @@ def test_a_planted_fault_is_seen(monkeypatch):
 @pytest.mark.parametrize("kind", [Categorical, OneHotCategorical, td.Categorical, td.OneHotCategorical])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_batches_of_either_kind(estimator, kind, dtype):
-    """Rows do not mix, a float32 gives what a float64 does, and so does ``Independent`` of what f keeps."""
+    """Rows do not mix, a float32 gives what a float64 does, and a class of probability 0 does no harm."""
     weights = torch.tensor([[0.1, 0.0, 0.7, 0.2], [0.2, 0.3, 0.1, 0.4], [0.0, 1.0, 0.0, 0.0]], dtype=dtype)
     one_hot = kind in (OneHotCategorical, td.OneHotCategorical)
     table = torch.tensor([3.0, -1.0, 0.5, 2.0], dtype=dtype)
@@ -174,16 +174,15 @@ def test_batches_of_either_kind(estimator, kind, dtype):
 
 
 @pytest.mark.parametrize("estimator", [SumAndSample(2), UnorderedSet(3)], ids=repr)
-def test_extreme_logits(estimator):
-    for dtype in (torch.float16, torch.float32, torch.float64):
-        leaf = torch.tensor([1e4, -1e4, 0.0, 0.0, 80.0], dtype=dtype, requires_grad=True)
-        for seed in range(20):
-            value = expectation(
-                lambda y: y.to(dtype), Categorical(logits=leaf), estimator=estimator, generator=generator(seed)
-            )
-            assert value.dtype == dtype
-            assert value.item() == 0
-            assert torch.autograd.grad(value, leaf)[0].isfinite().all()
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_extreme_logits(estimator, dtype):
+    leaf = torch.tensor([1e4, -1e4, 0.0, 0.0, 80.0], dtype=dtype, requires_grad=True)
+    law = Categorical(logits=leaf)
+    for seed in range(20):
+        value = expectation(lambda y: y.to(dtype), law, estimator=estimator, generator=generator(seed))
+        assert value.dtype == dtype
+        assert value.item() == 0
+        assert torch.autograd.grad(value, leaf)[0].isfinite().all()
 
 
 @pytest.mark.parametrize("estimator", [SumAndSample(2), UnorderedSet(3)], ids=repr)
@@ -196,13 +195,10 @@ def test_gradient_in_the_parameters_of_f(estimator):
 @pytest.mark.parametrize("estimator", [SumAndSample(2), UnorderedSet(3)], ids=repr)
 def test_coupled_elements_are_refused(estimator):
     law = classes(PEAKED.expand(3, 8))
-    with pytest.raises(
-        EstimatorError, match="needs a value of f for every element, and f couples 3 of them; use Score"
-    ):
+    with pytest.raises(EstimatorError, match="needs a value of f for every element, and f couples 3 of them; use"):
         expectation(lambda y: wave(y).sum(-1), law, estimator=estimator)
     with pytest.raises(EstimatorError, match="f couples 3 of them"):
         expectation(lambda y: wave(y).sum(-1), Independent(law, 1), estimator=estimator)
-    assert expectation(wave, Independent(law, 1), estimator=estimator).shape == (3,)
     single = classes(PEAKED.expand(1, 8))
     assert expectation(lambda y: wave(y).sum(-1), single, estimator=estimator).shape == ()
 

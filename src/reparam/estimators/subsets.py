@@ -63,7 +63,7 @@ class _Subsets(Estimator):
                 raise EstimatorError(
                     f"{self!r} needs a value of f for every element, and f couples {integrand.num_coupled} of them; "
                     "use ScoreFunction(LeaveOneOut()) with samples=2 or more, Rebar(temperature) if f is smooth, or "
-                    "let f keep the dimensions of the batch"
+                    "let f keep the dimensions of the batch, of a law without Independent"
                 )
             return integrand.for_each(values)
 
