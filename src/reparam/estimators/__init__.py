@@ -7,6 +7,8 @@ from reparam.estimators.baselines import Baseline as Baseline
 from reparam.estimators.baselines import Learned as Learned
 from reparam.estimators.baselines import LeaveOneOut as LeaveOneOut
 from reparam.estimators.baselines import MovingAverage as MovingAverage
+from reparam.estimators.control import ControlVariate as ControlVariate
+from reparam.estimators.control import best_coefficient as best_coefficient
 from reparam.estimators.enumerate import Enumerate as Enumerate
 from reparam.estimators.estimating import Choice as Choice
 from reparam.estimators.estimating import choose as choose
@@ -25,6 +27,7 @@ __all__ = [
     "Arm",
     "Baseline",
     "Choice",
+    "ControlVariate",
     "DisArm",
     "Enumerate",
     "Estimator",
@@ -40,6 +43,7 @@ __all__ = [
     "StraightThrough",
     "SumAndSample",
     "UnorderedSet",
+    "best_coefficient",
     "choose",
     "expectation",
 ]

@@ -12,7 +12,7 @@ the batch shape. Elements that share one value of f are *coupled*: f sums them o
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import torch
 import torch.distributions as td
@@ -30,7 +30,7 @@ Function = Callable[[Tensor], Tensor]
 class Estimator(ABC):
     """A way to estimate ``E f(y)`` and its gradient in the parameters of the law of y, and in those of f."""
 
-    unbiased: ClassVar[bool] = True  # whether the expectation of the gradient is the gradient of the expectation
+    unbiased: bool = True  # whether the expectation of the gradient is the gradient of the expectation
 
     @abstractmethod
     def refusal(self, law: td.Distribution) -> str:
