@@ -48,8 +48,9 @@ class DisArm(_Pairs):
 
     α are the log odds and s is the sigmoid. For Bernoulli laws, any f, which is not differentiated in b. Two
     evaluations of f a sample, for all coupled elements together. It is :class:`Arm` with the uniform noise integrated
-    out, so its variance is never larger; for one coin of probability 1/2 it is 0. The estimator to take where f couples
-    more coins than can be enumerated. First derivatives only.
+    out, so its variance is never larger; for one coin of probability 1/2 it is 0. The estimator to take for one sample,
+    where f couples more coins than can be enumerated. With more samples, ``ScoreFunction(LeaveOneOut())`` with as many
+    evaluations is better, down to half of the variance: its baseline sees them all. First derivatives only.
 
     Example:
         >>> from reparam import expectation

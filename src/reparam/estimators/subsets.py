@@ -81,7 +81,7 @@ class SumAndSample(_Subsets):
     For Categorical and OneHotCategorical, any f that keeps the dimensions of the batch and is not differentiated in the
     draw. ``k + samples`` evaluations of f: the sum is made once. What multiplies the score has a baseline built in: the
     estimate of the other samples, or with one sample the mean over the k classes. Exact for K = k classes. Take it
-    where a few classes have most of the probability. First derivatives only.
+    where k classes have nearly all of the probability; else :class:`UnorderedSet` is better. First derivatives only.
 
     Args:
         k: how many classes are summed; a whole number >= 1. More than there are means all.
@@ -130,7 +130,9 @@ class UnorderedSet(_Subsets):
     ``R(s)`` is how much likelier the set S is if s is drawn first. For Categorical and OneHotCategorical, any f that
     keeps the dimensions of the batch and is not differentiated in the draw. k evaluations of f a sample, of which none
     is wasted on a class that was seen already. It has a baseline built in: for each class, the estimate from the
-    others of the set. Exact for K = k classes. First derivatives only.
+    others of the set. Exact for K = k classes. One sample with a larger k is better than several samples. At the same
+    number of evaluations it is as good as ``ScoreFunction(LeaveOneOut())`` where classes are seldom drawn twice, and
+    better where a few have most of the probability. The value varies even for constant f. First derivatives only.
 
     Args:
         k: how many classes are drawn; a whole number >= 2. More than there are means all.
