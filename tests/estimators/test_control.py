@@ -15,7 +15,7 @@ from reparam.estimators import (
     expectation,
 )
 from reparam.noise import generator
-from tests.estimators.gradients import single_gradients
+from tests.estimators.gradients import assert_unbiased, single_gradients
 
 AT = torch.tensor([0.7, 1.3], dtype=torch.float64)
 
@@ -44,6 +44,18 @@ def variances(estimator, f=cubic, draws=400_000):
 def test_nothing_is_left_of_what_is_known(estimator):
     found = single_gradients(square, normal, AT, ControlVariate(estimator, square, mean_square), 100)
     torch.testing.assert_close(found, (2 * AT).expand(100, 2), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("coefficient", [-0.5, 0.3, torch.tensor(2.0)])
+@pytest.mark.parametrize("estimator", [Pathwise(), ScoreFunction()], ids=repr)
+def test_any_coefficient_is_unbiased(estimator, coefficient):
+    """E(y³/3 - y) = μ³/3 + μσ² - μ."""
+    loc, scale = AT
+    control = ControlVariate(estimator, square, mean_square, coefficient)
+    found = single_gradients(cubic, normal, AT, control, 200_000, generator(0))
+    assert_unbiased(found, torch.stack([loc**2 + scale**2 - 1, 2 * loc * scale]))
+    value = expectation(cubic, normal(AT.expand(200_000, 2)), estimator=control, generator=generator(1))
+    assert_unbiased(value, loc**3 / 3 + loc * scale**2 - loc)
 
 
 def test_variance_of_pathwise_is_as_theory_says():

@@ -13,6 +13,7 @@ from reparam.estimators import LeaveOneOut, ScoreFunction, SumAndSample, Unorder
 from reparam.estimators.leave_out import leave_out_ratios
 from reparam.noise import generator
 from tests.estimators.gradients import assert_unbiased, exact_gradient, single_gradients
+from tests.statistical.instruments import check_discrete
 
 PEAKED = torch.tensor([3.0, 1.0, 0.4, -0.2, 0.1, -2.0, 2.5, 0.0], dtype=torch.float64)
 ALL = [SumAndSample(8), UnorderedSet(8), UnorderedSet(20)]
@@ -102,6 +103,26 @@ def test_an_unordered_set_is_the_average_over_its_orders():
         assert (probs[index] * first[index]).item() == pytest.approx(by_first[index] / whole, rel=1e-13)
 
 
+def test_an_unordered_pair_in_closed_form():
+    """Every gradient of a pair {a, b} is one of six, ``Σ ∇p(s)·R(s)·(f(s) - B(s))``, as often as the pair comes."""
+    logits = torch.tensor([0.4, -1.0, 0.1, 0.9], dtype=torch.float64, requires_grad=True)
+    p, f = torch.softmax(logits, -1), wave(torch.arange(4))
+    exact, chances = [], []
+    for a, b in itertools.combinations(range(4), 2):
+        left = {a: p[b] / (1 - p[a]), b: p[a] / (1 - p[b])}  # of the other one, after the first
+        chance = p[a] * left[a] + p[b] * left[b]
+        total = 0.0
+        for one, other in ((a, b), (b, a)):
+            baseline = p[one] * f[one] + (1 - p[one]) * f[other]
+            total = total + p[one] * (left[one] / chance * (f[one] - baseline)).detach()
+        exact.append(torch.autograd.grad(total, logits, retain_graph=True)[0])
+        chances.append(chance.item())
+    found = single_gradients(wave, classes, logits.detach(), UnorderedSet(2), 100_000, generator(0))
+    distance = (found.unsqueeze(1) - torch.stack(exact)).abs().amax(-1)
+    assert distance.amin(-1).max() < 1e-12
+    check_discrete(distance.argmin(-1), chances)
+
+
 @pytest.mark.parametrize("k", [1, 2, 7])
 def test_variance_of_sum_and_sample(k):
     """That of the value: ``P(not C)²`` times the variance of f given that y is not in C."""
@@ -115,10 +136,11 @@ def test_variance_of_sum_and_sample(k):
     assert found.var().item() == pytest.approx(exact.item(), rel=0.01, abs=1e-20)
 
 
+@pytest.mark.parametrize("estimator", [SumAndSample(2), UnorderedSet(2), UnorderedSet(5)], ids=repr)
 @pytest.mark.parametrize("samples", [1, 3])
-def test_a_constant_has_no_variance(samples):
+def test_a_constant_has_no_variance(estimator, samples):
     leaf = PEAKED.expand(1000, -1).clone().requires_grad_()
-    value = expectation(lambda y: 0.0 * y + 7.0, classes(leaf), estimator=SumAndSample(2), samples=samples)
+    value = expectation(lambda y: 0.0 * y + 7.0, classes(leaf), estimator=estimator, samples=samples)
     assert (value - 7).abs().max() < 1e-12
     assert torch.autograd.grad(value.sum(), leaf)[0].abs().max() < 1e-12
 

@@ -132,7 +132,7 @@ class UnorderedSet(_Subsets):
     is wasted on a class that was seen already. It has a baseline built in: for each class, the estimate from the
     others of the set. Exact for K = k classes. One sample with a larger k is better than several samples. At the same
     number of evaluations it is as good as ``ScoreFunction(LeaveOneOut())`` where classes are seldom drawn twice, and
-    better where a few have most of the probability. The value varies even for constant f. First derivatives only.
+    better where a few have most of the probability. First derivatives only.
 
     Args:
         k: how many classes are drawn; a whole number >= 2. More than there are means all.
