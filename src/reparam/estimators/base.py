@@ -13,7 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from inspect import signature
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import torch
 import torch.distributions as td
@@ -34,7 +34,7 @@ class Estimator(ABC):
     Options of the constructor are kept as attributes of the same names.
     """
 
-    unbiased: ClassVar[bool] = True  # whether the expectation of the gradient is the gradient of the expectation
+    unbiased: bool = True  # whether the expectation of the gradient is the gradient of the expectation
 
     @abstractmethod
     def refusal(self, law: td.Distribution) -> str:
@@ -118,6 +118,12 @@ class Integrand:
         first = 1 + self._kept
         rest = by_element.shape[1 + len(self._element_shape) :]
         return by_element.reshape(*by_element.shape[:first], self.num_coupled, *rest)
+
+    def with_gradient(self, value: Tensor, parameter: Tensor, gradient: Tensor) -> Tensor:
+        """``value`` ``[*b]``, to the bit, with ``gradient`` in ``parameter``, both ``[*elements, *rest]``."""
+        moving = gradient.detach() * (parameter - parameter.detach())
+        rest = tuple(range(len(self._element_shape), moving.dim()))
+        return value + self.joined(moving.sum(rest) if rest else moving).to(value.dtype)
 
 
 def attached(value: Tensor, parameter: Tensor, gradient: Tensor) -> Tensor:

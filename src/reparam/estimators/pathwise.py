@@ -10,7 +10,7 @@ from reparam.distributions import MixtureSameFamily
 from reparam.errors import EstimatorError
 from reparam.estimators.base import Estimator, Integrand, draw, elements
 
-__all__ = ["Pathwise", "is_stratified"]
+__all__ = ["Pathwise", "check_path", "is_stratified"]
 
 
 class Pathwise(Estimator):
@@ -45,7 +45,7 @@ class Pathwise(Estimator):
             return _of_mixture(integrand, law, samples, generator)
         draws = draw(law, (samples,), generator, "rsample")
         values = integrand(draws)
-        _check_path(values, draws)
+        check_path(values, draws)
         return values.mean(0)
 
 
@@ -59,7 +59,7 @@ def _of_mixture(integrand: Integrand, law: td.Distribution, samples: int, genera
     mixture = cast(MixtureSameFamily, elements(law))
     draws, weights = mixture.rsample_weighted((samples,), generator=generator)
     values = integrand(draws.flatten(0, 1))
-    _check_path(values, draws)
+    check_path(values, draws)
     if len(draws) > 1 and integrand.num_coupled > 1:
         raise EstimatorError(
             f"f couples {integrand.num_coupled} draws of a mixture with separated modes, each of which would have to "
@@ -72,8 +72,12 @@ def _of_mixture(integrand: Integrand, law: td.Distribution, samples: int, genera
     return weighted.sum(0).mean(0)
 
 
-def _check_path(values: Tensor, draws: Tensor) -> None:
-    """Refuse values through which no gradient gets back to the draws."""
+def check_path(values: Tensor, draws: Tensor) -> None:
+    """Refuse values through which no gradient gets back to the draws.
+
+    Raises:
+        EstimatorError: there is none.
+    """
     if not draws.requires_grad or not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return
     if values.requires_grad and _reaches(values.grad_fn, draws.grad_fn):
