@@ -9,6 +9,7 @@ from reparam.estimators.enumerate import Enumerate as Enumerate
 from reparam.estimators.estimating import Choice as Choice
 from reparam.estimators.estimating import choose as choose
 from reparam.estimators.estimating import expectation as expectation
+from reparam.estimators.measure import MeasureValued as MeasureValued
 from reparam.estimators.pathwise import Pathwise as Pathwise
 from reparam.estimators.score import ScoreFunction as ScoreFunction
 
@@ -19,6 +20,7 @@ __all__ = [
     "Estimator",
     "Learned",
     "LeaveOneOut",
+    "MeasureValued",
     "MovingAverage",
     "Pathwise",
     "ScoreFunction",
