@@ -10,12 +10,19 @@ from reparam.errors import EstimatorError
 from reparam.estimators.base import Estimator, Function, Integrand, draw, elements
 from reparam.estimators.baselines import LeaveOneOut
 from reparam.estimators.enumerate import Enumerate, num_values
+from reparam.estimators.measure import MeasureValued
 from reparam.estimators.pathwise import Pathwise
 from reparam.estimators.score import ScoreFunction
 
 __all__ = ["Choice", "choose", "expectation"]
 
 _FEW = 256  # evaluations that are cheaper than the variance of any estimate
+# At the same number of evaluations, measured for up to 64 coupled counts of mean 0.1 to 100: where f is smooth, the
+# variance of the measure-valued estimate is 2 to 1000 times below that of the score function with its baseline (twice
+# it at worst: near a minimum of f), however many counts are coupled. Where f is a step, it is below it up to a total
+# mean of about 1, and then grows as the root of that. So what limits their number is the cost of one sample.
+_FEW_COUNTS = 8
+_COUNTS = (td.Poisson, td.NegativeBinomial, td.Geometric, td.Binomial)
 
 
 class Choice(NamedTuple):
@@ -81,7 +88,8 @@ def choose(f: Function, law: td.Distribution, *, samples: int = 2) -> Choice:
     """The estimator that ``expectation`` takes if none is named: valid for the law, unbiased, and of low variance.
 
     Pathwise where draws can move. For discrete laws, f is evaluated at one draw, to see which elements it couples, and
-    the exact sum is taken if it is short.
+    the exact sum is taken if it is short; else, for few coupled counts, the measure-valued estimator, and for all else
+    the score function.
 
     Raises:
         EstimatorError: as :func:`expectation`; or no estimator fits the law.
@@ -105,6 +113,8 @@ def choose(f: Function, law: td.Distribution, *, samples: int = 2) -> Choice:
                 f"f couples {coupled} elements of {values} values each" if coupled > 1 else f"there are {values} values"
             )
             return Choice(Enumerate(), f"{what}: the sum over all {values**coupled} is exact")
+    if isinstance(elements(law), _COUNTS) and coupled <= _FEW_COUNTS:
+        return Choice(MeasureValued(), "it sees how f changes from a count to the next, and f couples few counts")
     reason = ScoreFunction().refusal(law)
     if reason:
         raise EstimatorError(f"no estimator of the gradient is known for {type(elements(law)).__name__}: {reason}")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from reparam.special import (
     beta_log_density,
@@ -81,7 +82,7 @@ def beta_concentration(level: Tensor, a: Tensor, b: Tensor) -> Halves:
     def change(logit: Tensor) -> _Change:
         velocity = beta_velocities(logit, a, b)[0]
         log_size = velocity.log() + beta_log_density(logit, a, b)
-        return _Change(log_size, (torch.nn.functional.logsigmoid(logit) - log_peak) / velocity)
+        return _Change(log_size, (logsigmoid(logit) - log_peak) / velocity)
 
     reach = 60 * (1 + 1 / a + 1 / b) + peak.abs()
     return _halves(change, level, peak, reach, reach)

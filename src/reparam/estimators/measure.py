@@ -21,10 +21,10 @@ class MeasureValued(Estimator):
 
     Every parameter has pairs of its own. Where C elements are coupled, each is replaced in turn by its pair, in a draw
     of all of them whose others stay. One sample takes one evaluation of f at the draw itself (the value, and the
-    gradient in f's own parameters), and for each parameter that wants a gradient 2·C more. It is C where one half of
-    the pair is the draw itself: Poisson, Bernoulli, Binomial, total_count of NegativeBinomial, Exponential, Weibull and
-    the scale of Normal. Categorical laws of K classes take K·C, a Dirichlet law of K components 2·K·C. So this is for
-    few coupled elements, or for a cheap f. The evaluations come in few calls, as more samples along f's first dimension.
+    gradient in f's own parameters), and for each parameter that wants a gradient C more: half of the pair is the draw
+    itself. It is 2·C for the loc of Normal, for Gamma and for Beta, K·C for categorical laws of K classes, and 2·K·C
+    for a Dirichlet law of K components. So this is for few coupled elements, or for a cheap f. The evaluations come in
+    few calls, as more samples along f's first dimension.
 
     The pairs of the concentrations of Gamma, Beta and Dirichlet are found by Newton's method, in float64: up to 0.1 ms
     each. Counts beyond 2²⁴ in float32 cannot be told from their successors; use float64. The gradient is of the first

@@ -6,8 +6,8 @@ the draw y, and costs no evaluation of f.
 
 What a law is made of decides, so a derived class has the pairs of its base: ours those of torch's class of that name.
 
-Source: Pflug, Optimization of Stochastic Models, 1996; Heidergott & Vázquez-Abad, 2000; Mohamed, Rosca, Figurnov & Mnih,
-arXiv:1906.10652, section 6. Sums over counts, and the gamma and beta laws: derived where they stand, and tested.
+Source: Pflug, Optimization of Stochastic Models, 1996; Mohamed, Rosca, Figurnov & Mnih, arXiv:1906.10652, section 6:
+for Normal, Weibull (scale) and Poisson. The others follow from what is said where they stand.
 """
 
 import math
@@ -18,14 +18,14 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributions as td
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from reparam import noise
-from reparam.distributions.base import Law
 from reparam.distributions.categorical import one_hot
-from reparam.distributions.odds import has_probs
 from reparam.distributions.precision import open_sigmoid, positive_range
 from reparam.errors import EstimatorError
 from reparam.estimators.hahn_jordan import beta_concentration, gamma_concentration, gamma_scale
+from reparam.estimators.probabilities import made_with
 from reparam.reparameterize import location_scale
 from reparam.special import log1mexp
 
@@ -193,31 +193,33 @@ def _refuse_gradient(law: td.Distribution, total_count: Tensor) -> None:
 
 @weak_pairs.register
 def _negative_binomial(law: td.NegativeBinomial, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
-    name, parameter = _given(law)
+    # A Poisson count whose rate is a gamma number G of shape r, times the odds o of a success.
+    name, parameter = made_with(law)
     count, value = law.total_count.detach().double(), parameter.detach().double()
-    log_failure = torch.log1p(-value) if name == "probs" else -torch.nn.functional.softplus(value)
-    log_success = value.log() if name == "probs" else -torch.nn.functional.softplus(-value)
+    log_failure = torch.log1p(-value) if name == "probs" else logsigmoid(-value)
+    log_success = value.log() if name == "probs" else logsigmoid(value)
     if law.total_count.requires_grad:
-        # The law is a sum of a Poisson number of logarithmic ones, whose rate is proportional to total_count.
-        drawn = _as_counts(draws.double() + _logarithmic(-log_failure, draws, generator), draws)
-        yield Pair(law.total_count, -log_failure, drawn)
+        # The same law is a sum of a Poisson number of logarithmic ones, whose rate is proportional to total_count.
+        more = _logarithmic(-log_failure, draws, generator)
+        yield Pair(law.total_count, -log_failure, _as_counts(draws.double() + more, draws))
     if parameter.requires_grad:
-        # By the odds: r·E[f(k + 1) - f(k)], k of r + 1 failures.
-        slope = torch.exp(-2 * log_failure) if name == "probs" else torch.exp(value.clamp(max=700.0))
-        more = draws.double() + _geometric(-log_success, draws, generator)
-        yield Pair(parameter, count * slope, _as_counts(more + 1, draws), _as_counts(more, draws))
+        # o·∂/∂o takes G to G + e, e standard exponential, with weight r. That adds Poisson(o·e) to the count, which is
+        # geometric; it is not 0 with the probability of a success, and where it is 0 nothing changes.
+        weight = count / (1 - value) if name == "probs" else count * torch.sigmoid(value)
+        more = 1 + _geometric(-log_success, draws, generator)
+        yield Pair(parameter, weight, _as_counts(draws.double() + more, draws))
 
 
 @weak_pairs.register
 def _geometric_law(law: td.Geometric, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
     # The negative binomial law of one failure, success and failure being exchanged.
-    name, parameter = _given(law)
+    name, parameter = made_with(law)
     if parameter.requires_grad:
         value = parameter.detach().double()
-        hazard = -torch.log1p(-value) if name == "probs" else torch.nn.functional.softplus(value)
-        slope = -(value**-2) if name == "probs" else -torch.exp((-value).clamp(max=700.0))
-        more = draws.double() + _geometric(hazard, draws, generator)
-        yield Pair(parameter, slope, _as_counts(more + 1, draws), _as_counts(more, draws))
+        hazard = -torch.log1p(-value) if name == "probs" else -logsigmoid(-value)
+        weight = -1 / value if name == "probs" else -torch.sigmoid(-value)
+        more = 1 + _geometric(hazard, draws, generator)
+        yield Pair(parameter, weight, _as_counts(draws.double() + more, draws))
 
 
 @weak_pairs.register(td.Categorical)
@@ -263,19 +265,8 @@ def _as_counts(value: Tensor, draws: Tensor) -> Tensor:
     return value.clamp(max=torch.finfo(draws.dtype).max).to(draws.dtype)
 
 
-def _given(law: Any) -> tuple[str, Tensor]:
-    """The name of the parameter that the law was made with, of probs and logits, and the parameter."""
-    if isinstance(law, Law):
-        name = "probs" if has_probs(law) else "logits"
-    else:
-        # torch computes the other one when asked for it, and then has both.
-        made_with = getattr(law, "_param", None)
-        name = "logits" if "probs" not in vars(law) or made_with is vars(law).get("logits", law) else "probs"
-    return name, getattr(law, name)
-
-
 def _chance(law: Any) -> tuple[Tensor, Tensor]:
     """The parameter that the law was made with, and how fast the probability of 1 moves with it."""
-    name, parameter = _given(law)
+    name, parameter = made_with(law)
     value = parameter.detach()
     return parameter, torch.ones_like(value) if name == "probs" else torch.sigmoid(value) * torch.sigmoid(-value)

@@ -1,0 +1,79 @@
+"""The probability of a value with its derivative, also where it is 0: there ``exp(log_prob)`` would be 0 times inf.
+
+A law that was made with probabilities may have values that never come, and their probabilities move with the
+parameters all the same: that of 1 for ``Bernoulli(probs=0.0)`` at rate 1.
+"""
+
+from functools import singledispatch
+from typing import Any
+
+import torch
+import torch.distributions as td
+from torch import Tensor
+
+from reparam.distributions import Binomial
+from reparam.distributions.base import Law
+from reparam.distributions.odds import has_probs
+
+__all__ = ["made_with", "probability"]
+
+
+@singledispatch
+def probability(law: td.Distribution, values: Tensor) -> Tensor:
+    """The probability of each of ``values``, ``[*any, *batch, *event]``, with its gradient: ``[*any, *batch]``.
+
+    Example:
+        >>> probs = torch.tensor(0.0, requires_grad=True)
+        >>> torch.autograd.grad(probability(td.Bernoulli(probs), torch.tensor(1.0)), probs)[0]
+        tensor(1.)
+    """
+    return law.log_prob(values).exp()
+
+
+@probability.register
+def _bernoulli(law: td.Bernoulli, values: Tensor) -> Tensor:
+    name, probs = made_with(law)
+    if name == "logits":
+        return law.log_prob(values).exp()
+    return torch.where(values == 1, probs, 1 - probs)
+
+
+@probability.register
+def _binomial(law: td.Binomial, values: Tensor) -> Tensor:
+    name, probs = made_with(law)
+    if name == "logits":
+        return law.log_prob(values).exp()
+    count = law.total_count
+    certain = (probs < torch.finfo(probs.dtype).tiny) | (probs == 1)
+    inside = Binomial(count, torch.where(certain, 0.5, probs), validate_args=False).log_prob(values).exp()
+    # Where all trials end alike, only the probabilities of one that does not, and of none, move: the powers see to it.
+    log_ways = torch.lgamma(count + 1) - torch.lgamma(values + 1) - torch.lgamma(count - values + 1)
+    ways = log_ways.exp().round().clamp(max=torch.finfo(probs.dtype).max)
+    return torch.where(certain, ways * probs**values * (1 - probs) ** (count - values), inside)
+
+
+@probability.register
+def _categorical(law: td.Categorical, values: Tensor) -> Tensor:
+    classes, probs = torch.broadcast_tensors(values.long().unsqueeze(-1), law.probs)
+    return probs.gather(-1, classes[..., :1]).squeeze(-1)
+
+
+@probability.register
+def _one_hot_categorical(law: td.OneHotCategorical, values: Tensor) -> Tensor:
+    return (law.probs * values).sum(-1)
+
+
+def made_with(law: Any) -> tuple[str, Tensor]:
+    """Which of probs and logits the law was made with, and the parameter.
+
+    Example:
+        >>> made_with(td.Bernoulli(logits=torch.tensor(2.0)))
+        ('logits', tensor(2.))
+    """
+    if isinstance(law, Law):
+        name = "probs" if has_probs(law) else "logits"
+    else:
+        # torch computes the other one when asked for it, and then has both.
+        given = getattr(law, "_param", None)
+        name = "logits" if "probs" not in vars(law) or given is vars(law).get("logits", law) else "probs"
+    return name, getattr(law, name)
