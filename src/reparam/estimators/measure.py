@@ -90,7 +90,7 @@ def _at(integrand: Integrand, replacement: Tensor, draws: Tensor, shape: torch.S
     for some in torch.arange(coupled, device=draws.device).split(max(1, _AT_ONCE // max(1, draws.numel()))):
         replaced = _one_of(some, coupled, kept, rest)
         mixed = torch.where(replaced, flat_replacement, flat)  # [n, S, *b, C, *event]
-        found.append(integrand(mixed.reshape(-1, *draws.shape[1:])).unflatten(0, (len(some), samples)))
+        found.append(integrand(mixed.reshape(len(some) * samples, *draws.shape[1:])).unflatten(0, (len(some), samples)))
     values = torch.cat(found).movedim(0, -1)  # [S, *b, C]
     return values.reshape(samples, *shape)
 

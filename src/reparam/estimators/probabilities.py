@@ -4,6 +4,7 @@ A law that was made with probabilities may have values that never come, and thei
 parameters all the same: that of 1 for ``Bernoulli(probs=0.0)`` at rate 1.
 """
 
+import math
 from functools import singledispatch
 from typing import Any
 
@@ -47,8 +48,10 @@ def _binomial(law: td.Binomial, values: Tensor) -> Tensor:
     certain = (probs < torch.finfo(probs.dtype).tiny) | (probs == 1)
     inside = Binomial(count, torch.where(certain, 0.5, probs), validate_args=False).log_prob(values).exp()
     # Where all trials end alike, only the probabilities of one that does not, and of none, move: the powers see to it.
-    log_ways = torch.lgamma(count + 1) - torch.lgamma(values + 1) - torch.lgamma(count - values + 1)
-    ways = log_ways.exp().round().clamp(max=torch.finfo(probs.dtype).max)
+    total, some = count.double(), values.double()
+    log_ways = torch.lgamma(total + 1) - torch.lgamma(some + 1) - torch.lgamma(total - some + 1)
+    largest = math.sqrt(torch.finfo(probs.dtype).max)  # of what is multiplied by 0
+    ways = log_ways.exp().round().clamp(max=largest).to(probs.dtype)
     return torch.where(certain, ways * probs**values * (1 - probs) ** (count - values), inside)
 
 
