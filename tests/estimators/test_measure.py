@@ -239,6 +239,7 @@ def test_refusals_of_rsample_name_a_call_that_works():
         law.Bernoulli(torch.tensor(0.4)),
         law.Categorical(torch.ones(3)),
         law.OneHotCategorical(torch.ones(3)),
+        law.DiscretizedLogistic(torch.tensor(0.4), torch.tensor(0.1), levels=4),
     ):
         with pytest.raises(NotImplementedError) as refused:
             one.rsample()

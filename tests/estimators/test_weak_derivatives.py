@@ -200,10 +200,11 @@ def test_logits_keep_their_digits():
 
 
 def test_weibull_draws_beyond_the_dtype_have_their_level():
-    """Half of the draws of concentration 1e-3 are the smallest number of float32, a third the largest."""
-    (_, found) = gradients(law.Weibull, lambda y: (y > 1).to(y.dtype), 2.0, 1e-3, dtype=torch.float32)
-    level = 0.5**1e-3  # P(y > 1) = exp(-0.5^k)
-    check_mean(found.double(), -math.exp(-level) * level * math.log(0.5))
+    """Most of the draws of concentration 1e-3 are the smallest number of float32, or the largest."""
+    of_scale, of_shape = gradients(law.Weibull, lambda y: (y > 1).to(y.dtype), 2.0, 1e-3, dtype=torch.float32)
+    level = 0.5**1e-3  # P(y > 1) = exp(-(1/scale)^k)
+    check_mean(of_scale.double(), math.exp(-level) * level * 1e-3 / 2)
+    check_mean(of_shape.double(), -math.exp(-level) * level * math.log(0.5))
 
 
 def test_total_count_of_binomial_has_no_derivative():

@@ -28,14 +28,14 @@ def probability(law: td.Distribution, values: Tensor) -> Tensor:
         >>> torch.autograd.grad(probability(td.Bernoulli(probs), torch.tensor(1.0)), probs)[0]
         tensor(1.)
     """
-    return law.log_prob(values).exp()
+    return _by_logarithm(law, values)
 
 
 @probability.register
 def _bernoulli(law: td.Bernoulli, values: Tensor) -> Tensor:
     name, probs = made_with(law)
     if name == "logits":
-        return law.log_prob(values).exp()
+        return _by_logarithm(law, values)
     return torch.where(values == 1, probs, 1 - probs)
 
 
@@ -43,7 +43,7 @@ def _bernoulli(law: td.Bernoulli, values: Tensor) -> Tensor:
 def _binomial(law: td.Binomial, values: Tensor) -> Tensor:
     name, probs = made_with(law)
     if name == "logits":
-        return law.log_prob(values).exp()
+        return _by_logarithm(law, values)
     count = law.total_count
     certain = (probs < torch.finfo(probs.dtype).tiny) | (probs == 1)
     inside = Binomial(count, torch.where(certain, 0.5, probs), validate_args=False).log_prob(values).exp()
@@ -58,12 +58,19 @@ def _binomial(law: td.Binomial, values: Tensor) -> Tensor:
 @probability.register
 def _categorical(law: td.Categorical, values: Tensor) -> Tensor:
     classes, probs = torch.broadcast_tensors(values.long().unsqueeze(-1), law.probs)
-    return probs.gather(-1, classes[..., :1]).squeeze(-1)
+    chosen: Tensor = probs.gather(-1, classes[..., :1]).squeeze(-1)
+    return chosen
 
 
 @probability.register
 def _one_hot_categorical(law: td.OneHotCategorical, values: Tensor) -> Tensor:
-    return (law.probs * values).sum(-1)
+    chosen: Tensor = (law.probs * values).sum(-1)
+    return chosen
+
+
+def _by_logarithm(law: td.Distribution, values: Tensor) -> Tensor:
+    probabilities: Tensor = law.log_prob(values).exp()
+    return probabilities
 
 
 def made_with(law: Any) -> tuple[str, Tensor]:

@@ -136,13 +136,14 @@ def _weibull(law: td.Weibull, draws: Tensor, generator: torch.Generator | None) 
 
 
 def _level_of_weibull(draws: Tensor, scale: Tensor, shape: Tensor, generator: torch.Generator | None) -> Tensor:
-    """t of each draw; of one that its dtype could not hold, a t beyond where the draws end."""
-    smallest, largest = positive_range(draws)
+    """t of each draw; of one that was too small for its dtype, any t that is too small for it.
+
+    What was too large stays so, as both parameters move it to larger ones.
+    """
     level = torch.exp(shape * (draws.double().log() - scale.log())).clamp(1e-300, 700.0)
-    again = _exponential(draws, generator)
-    before = -torch.log1p(torch.expm1(-level) * torch.exp(-again))  # uniform below the probability of the level
-    level = torch.where(draws <= smallest, before, level)
-    return torch.where(draws >= largest, level + again, level)
+    part = noise.uniform(draws.shape, like=draws, generator=generator)
+    smaller = -torch.log1p(torch.expm1(-level) * part)  # uniform below the probability of the level
+    return torch.where(draws <= positive_range(draws)[0], smaller, level)
 
 
 def _steeper_level(level: Tensor) -> Tensor:
