@@ -28,7 +28,7 @@ from reparam.special import (
 
 __all__ = ["Halves", "beta_concentration", "gamma_concentration", "gamma_scale"]
 
-_STEPS = 60  # five are usual, and 20 enough except in the worst of tails
+_STEPS = 60  # five are usual, twenty the most that was seen
 
 
 class Halves(NamedTuple):
@@ -84,8 +84,8 @@ def beta_concentration(level: Tensor, a: Tensor, b: Tensor) -> Halves:
         log_size = velocity.log() + beta_log_density(logit, a, b)
         return _Change(log_size, (logsigmoid(logit) - log_peak) / velocity)
 
-    reach = 60 * (1 + 1 / a + 1 / b) + peak.abs()
-    return _halves(change, level, peak, reach, reach)
+    below, above = (60 * (1 + 1 / part) + peak.abs() for part in (a, b))
+    return _halves(change, level, peak, below, above)
 
 
 def gamma_scale(level: Tensor, concentration: Tensor) -> Halves:
@@ -105,7 +105,7 @@ def gamma_scale(level: Tensor, concentration: Tensor) -> Halves:
     spread = torch.sqrt(2 * height)
     # From outside, where Newton's method for a convex function only comes nearer.
     above, below = torch.log1p(spread + height), -(spread + height)
-    for _ in range(10):
+    for _ in range(5):
         above = above - (torch.expm1(above) - above - height) / torch.expm1(above)
         below = below - (torch.expm1(below) - below - height) / torch.expm1(below)
     return Halves(log_gamma_density(torch.zeros_like(a), a).exp(), above, below)
@@ -138,18 +138,20 @@ def _distance(
 ) -> Tensor:
     """How far from the peak, on that side, ``log T`` is lower by ``level``."""
     # In h = √(2·drop) the problem is nearly linear: Newton's method, kept between what is known to be too near and too
-    # far, and halving where it would leave that.
+    # far. Where it would leave that, or has not brought h twice as close, the interval is halved.
     wanted = torch.sqrt(2 * level)
-    near, far = torch.zeros_like(level), reach
+    near, far, last = torch.zeros_like(level), reach, torch.full_like(level, torch.inf)
     distance = torch.minimum(wanted * width, reach / 2)
     for _ in range(_STEPS):
         at = change(peak + side * distance)
         found = torch.sqrt(2 * (top - at.log_size).clamp(min=0))
-        near, far = torch.where(found < wanted, distance, near), torch.where(found < wanted, far, distance)
-        newton = distance - (found - wanted) * found / (side * at.fall)
-        inside = (newton >= near) & (newton <= far)
-        before, distance = distance, torch.where(inside, newton, (near + far) / 2)
-        good = ((found - wanted).abs() <= 1e-9 * wanted + 1e-7) | ((distance - before).abs() <= 1e-10 * distance)
+        off = (found - wanted).abs()
+        good = (off <= 1e-9 * wanted + 1e-7) | (far - near <= 1e-12 * far)
         if bool(good.all()):
             break
+        near, far = torch.where(found < wanted, distance, near), torch.where(found < wanted, far, distance)
+        newton = distance - (found - wanted) * found / (side * at.fall)
+        trusted = (newton >= near) & (newton <= far) & (off <= last / 2)
+        distance = torch.where(good, distance, torch.where(trusted, newton, (near + far) / 2))
+        last = off
     return distance
