@@ -182,6 +182,17 @@ def test_dtypes_are_kept(dtype, make):
     assert all(found.dtype == dtype and found.isfinite().all() for found in torch.autograd.grad(value.sum(), leaves))
 
 
+@pytest.mark.parametrize("make", [lambda p: law.Normal(p, p), law.Geometric])
+def test_vmap_of_grad(make):
+    def surrogate(p):
+        return expectation(lambda y: y.sum(-1), make(p), estimator=MeasureValued(), samples=4000)
+
+    at = torch.tensor([[0.5, 0.8], [0.7, 0.9], [0.6, 0.6]], dtype=torch.float64)
+    found = torch.func.vmap(torch.func.grad(surrogate), randomness="different")(at)
+    exact = torch.func.grad(lambda p: make(p).mean.sum())(at)
+    torch.testing.assert_close(found, exact, rtol=0, atol=0.25)
+
+
 def test_empty_batch():
     rate = torch.zeros(0, 3, requires_grad=True)
     for f in (lambda y: y, lambda y: y.sum(-1), lambda y: y.sum((-1, -2))):
