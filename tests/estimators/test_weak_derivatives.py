@@ -78,6 +78,12 @@ def test_no_variance_for_a_linear_function_of_a_poisson_count():
     assert torch.equal(found, torch.full_like(found, 3.0))
 
 
+@pytest.mark.parametrize("rate", [1.0, 2.0**24, 1e9, 1e20])
+def test_counts_too_large_to_be_told_from_the_next(rate):
+    (found,) = gradients(law.Poisson, lambda y: 4 * y, rate, draws=1000, dtype=torch.float32)  # f without rounding
+    assert torch.equal(found, torch.full_like(found, 4.0))
+
+
 STEPS = [
     (law.Normal, (0.4, 1.3), lambda x, p: stats.norm.cdf(x, *p), 0.9),
     (law.Exponential, (1.7,), lambda x, p: stats.expon.cdf(x * p[0]), 0.9),

@@ -27,8 +27,9 @@ class MeasureValued(Estimator):
     few calls, as more samples along f's first dimension.
 
     The pairs of the concentrations of Gamma, Beta and Dirichlet are found by Newton's method, in float64: some 0.05 ms
-    each, and not inside ``vmap``. Counts beyond 2²⁴ in float32 cannot be told from their successors; use float64. The gradient is of the first
-    order only: a derivative of it sees no dependence on the parameters.
+    each, and not inside ``vmap``. Counts beyond 2²⁴ in float32 cannot be told from their successors: Poisson takes the
+    next number instead, and for Binomial float64 is needed. The gradient is of the first order only: a derivative of it
+    sees no dependence on the parameters.
 
     Example:
         >>> from reparam import expectation

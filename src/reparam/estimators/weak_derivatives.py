@@ -162,7 +162,10 @@ def _steeper_level(level: Tensor) -> Tensor:
 @weak_pairs.register
 def _poisson(law: td.Poisson, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
     if law.rate.requires_grad:
-        yield Pair(law.rate, torch.ones_like(draws), draws + 1)
+        # Of a count so large that its dtype does not hold the next one, a slope.
+        step = torch.where(draws + 1 > draws, 1.0, draws * torch.finfo(draws.dtype).eps)
+        more = draws + step.to(draws.dtype)
+        yield Pair(law.rate, 1 / (more - draws), more)
 
 
 @weak_pairs.register
