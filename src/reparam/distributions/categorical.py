@@ -17,8 +17,9 @@ from reparam.distributions.precision import narrow
 __all__ = ["Categorical", "OneHotCategorical", "one_hot"]
 
 _INSTEAD = (
-    "the score function estimator, enumeration (the exact sum over the classes, weighted with probs), the "
-    "measure-valued derivative, or a relaxed law (reparam.distributions.RelaxedOneHotCategorical)"
+    "reparam.expectation(f, law, estimator=reparam.estimators.Enumerate()), the exact sum over the classes; or "
+    "MeasureValued() or ScoreFunction() there, where f couples many draws; or a relaxed law "
+    "(reparam.distributions.RelaxedOneHotCategorical)"
 )
 
 

@@ -40,8 +40,8 @@ class Poisson(Unreparameterized, td.Poisson):
     """
 
     _instead = (
-        "the score function estimator or the measure-valued derivative: d/dλ E[f(k)] = E[f(k + 1) - f(k)], "
-        "exact for any f"
+        "reparam.expectation(f, law, estimator=reparam.estimators.MeasureValued()), which takes d/dλ E[f(k)] = "
+        "E[f(k + 1) - f(k)], unbiased for any f; or ScoreFunction() there, where f couples many counts"
     )
 
     def __init__(self, rate: Tensor | float, validate_args: bool | None = None) -> None:
@@ -82,8 +82,9 @@ class Binomial(Unreparameterized, td.Binomial):
     """
 
     _instead = (
-        "the score function estimator, the measure-valued derivative: d/dp E[f(k)] = n·E[f(k + 1) - f(k)] with k of "
-        "n - 1 trials, exact for any f, or enumeration of the n + 1 values"
+        "reparam.expectation(f, law, estimator=reparam.estimators.MeasureValued()), which takes d/dp E[f(k)] = "
+        "n·E[f(k + 1) - f(k)] with k of n - 1 trials, unbiased for any f; or Enumerate(), exact, for few trials, or "
+        "ScoreFunction() there, where f couples many counts"
     )
 
     def __init__(
@@ -155,8 +156,8 @@ class NegativeBinomial(Unreparameterized, td.NegativeBinomial):
         "logits": constraints.real,
     }
     _instead = (
-        "the score function estimator, or draw the rate from its Gamma law, which is differentiable, and use the "
-        "measure-valued derivative of Poisson for what is left"
+        "reparam.expectation(f, law, estimator=reparam.estimators.MeasureValued()), unbiased for any f; or "
+        "ScoreFunction() there, where f couples many counts"
     )
 
     def __init__(
@@ -239,7 +240,7 @@ class Geometric(Unreparameterized, td.Geometric):
     """
 
     arg_constraints = {"probs": above_zero, "logits": constraints.real}  # noqa: RUF012
-    _instead = "the score function estimator or the measure-valued derivative"
+    _instead = NegativeBinomial._instead
 
     def __init__(
         self,

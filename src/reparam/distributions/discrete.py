@@ -36,8 +36,9 @@ class Bernoulli(Unreparameterized, td.Bernoulli):
     """
 
     _instead = (
-        "the score function estimator, a relaxed law (reparam.distributions.RelaxedBernoulli), or enumeration: "
-        "the exact sum over both values, weighted with probs"
+        "reparam.expectation(f, law, estimator=reparam.estimators.Enumerate()), the exact sum over both values; or "
+        "MeasureValued() or ScoreFunction() there, where f couples many draws; or a relaxed law "
+        "(reparam.distributions.RelaxedBernoulli)"
     )
 
     def __init__(

@@ -71,8 +71,8 @@ class DiscretizedLogistic(Unreparameterized):
     loc: Tensor
     scale: Tensor
     _instead = (
-        "the score function estimator, reparam.distributions.Logistic (continuous, and its rsample is "
-        "differentiable), or log_prob, which is differentiable in loc and scale"
+        "reparam.expectation(f, law, estimator=reparam.estimators.ScoreFunction()); or reparam.distributions.Logistic "
+        "(continuous, and its rsample is differentiable); or log_prob, which is differentiable in loc and scale"
     )
 
     def __init__(

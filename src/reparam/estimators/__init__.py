@@ -14,6 +14,7 @@ from reparam.estimators.enumerate import Enumerate as Enumerate
 from reparam.estimators.estimating import Choice as Choice
 from reparam.estimators.estimating import choose as choose
 from reparam.estimators.estimating import expectation as expectation
+from reparam.estimators.measure import MeasureValued as MeasureValued
 from reparam.estimators.pathwise import Pathwise as Pathwise
 from reparam.estimators.rebar import Rebar as Rebar
 from reparam.estimators.rebar import Relax as Relax
@@ -35,6 +36,7 @@ __all__ = [
     "GumbelSoftmax",
     "Learned",
     "LeaveOneOut",
+    "MeasureValued",
     "MovingAverage",
     "Pathwise",
     "Rebar",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from reparam.distributions.base import Law
 from reparam.distributions.categorical import one_hot
+from reparam.distributions.odds import has_probs
 from reparam.distributions.precision import positive_range, widen
 from reparam.estimators.base import elements
 
@@ -21,6 +22,7 @@ __all__ = [
     "is_one_hot",
     "log_odds",
     "log_weights",
+    "made_with",
     "probabilities",
     "refusal_unless_classes",
     "refusal_unless_coin",
@@ -60,7 +62,7 @@ def refusal_unless_classes(law: td.Distribution) -> str:
 
 def log_odds(law: td.Distribution) -> Tensor:
     """``log p - log(1 - p)`` of coins, shape ``[*elements]``, in float32 at least."""
-    name, parameter = _given(law)
+    name, parameter = _wide(law)
     if name == "logits":
         return parameter
     probs = torch.where(parameter < 1, parameter, 1 - torch.finfo(parameter.dtype).eps / 2)
@@ -70,13 +72,13 @@ def log_odds(law: td.Distribution) -> Tensor:
 
 def log_weights(law: td.Distribution) -> Tensor:
     """Log probabilities of classes up to a constant, shape ``[*elements, K]``, in float32 at least."""
-    name, parameter = _given(law)
+    name, parameter = _wide(law)
     return parameter if name == "logits" else _away_from_zero(parameter).log()
 
 
 def probabilities(law: td.Distribution) -> Tensor:
     """Of 1 for coins, ``[*elements]``, and of each class for classes, ``[*elements, K]``; in float32 at least."""
-    name, parameter = _given(law)
+    name, parameter = _wide(law)
     if is_coin(law):
         return parameter if name == "probs" else torch.sigmoid(parameter)
     return parameter / parameter.sum(-1, keepdim=True) if name == "probs" else torch.softmax(parameter, -1)
@@ -90,15 +92,27 @@ def as_draws(law: td.Distribution, classes: Tensor) -> Tensor:
     return one_hot(classes, num_classes).to(elements(law).probs.dtype)  # type: ignore[attr-defined]
 
 
-def _given(law: td.Distribution) -> tuple[str, Tensor]:
-    """``probs`` or ``logits``, whichever the law was made of: the other one is rounded."""
-    single = elements(law)
+def made_with(law: td.Distribution) -> tuple[str, Tensor]:
+    """``probs`` or ``logits``, whichever the law was made with (the other one is rounded), and the parameter itself.
+
+    Example:
+        >>> made_with(td.Bernoulli(logits=torch.tensor(2.0)))
+        ('logits', tensor(2.))
+    """
+    single: Any = elements(law)
     if isinstance(single, Law):
-        name = "probs" if "probs" in single._given else "logits"
-        return name, widen(single._given[name])
+        name = "probs" if has_probs(single) else "logits"
+        return name, single._given[name]
     holder: Any = single._categorical if isinstance(single, td.OneHotCategorical) else single
-    name = "probs" if holder._param is vars(holder).get("probs") else "logits"
-    return name, widen(getattr(holder, name))
+    # torch computes the other one when asked for it, and then has both.
+    given = getattr(holder, "_param", None)
+    name = "logits" if "probs" not in vars(holder) or given is vars(holder).get("logits", holder) else "probs"
+    return name, getattr(holder, name)
+
+
+def _wide(law: td.Distribution) -> tuple[str, Tensor]:
+    name, parameter = made_with(law)
+    return name, widen(parameter)
 
 
 def _away_from_zero(probs: Tensor) -> Tensor:

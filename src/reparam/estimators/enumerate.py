@@ -6,6 +6,7 @@ from torch import Tensor
 
 from reparam.errors import EstimatorError
 from reparam.estimators.base import Estimator, Integrand, draw, elements
+from reparam.estimators.probabilities import probability
 
 __all__ = ["Enumerate", "num_values"]
 
@@ -14,7 +15,7 @@ class Enumerate(Estimator):
     """``Σ_y p(y) f(y)``: value and gradient are exact, whatever ``samples`` is.
 
     For laws with an ``enumerate_support``. C coupled elements of V values each take ``V^C`` evaluations of f, which
-    come in one batch, as so many samples.
+    come in one batch, as so many samples. The gradient in ``probs`` is right where a probability is 0, too.
 
     Args:
         limit: the largest number of evaluations; more are refused.
@@ -59,8 +60,8 @@ class Enumerate(Estimator):
         shape = single.batch_shape + single.event_shape
         draws = draws.reshape(count, *(1 for _ in integrand.shape), *shape[len(integrand.shape) :])
         draws = draws.expand(count, *shape)
-        log_prob = integrand.joined(single.log_prob(draws))
-        return (log_prob.exp() * integrand(draws)).sum(0)
+        weights = integrand.flat(probability(single, draws)).prod(-1)
+        return (weights * integrand(draws)).sum(0)
 
 
 def num_values(law: td.Distribution) -> int:

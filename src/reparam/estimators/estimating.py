@@ -12,6 +12,7 @@ from reparam.estimators.base import Estimator, Function, Integrand, draw, elemen
 from reparam.estimators.baselines import LeaveOneOut
 from reparam.estimators.discrete import is_coin
 from reparam.estimators.enumerate import Enumerate, num_values
+from reparam.estimators.measure import MeasureValued
 from reparam.estimators.pathwise import Pathwise, is_stratified
 from reparam.estimators.score import ScoreFunction
 from reparam.estimators.subsets import UnorderedSet
@@ -19,6 +20,12 @@ from reparam.estimators.subsets import UnorderedSet
 __all__ = ["Choice", "choose", "expectation"]
 
 _FEW = 256  # evaluations that are cheaper than the variance of any estimate
+# At the same number of evaluations, measured for up to 64 coupled counts of mean 0.1 to 100: where f is smooth, the
+# variance of the measure-valued estimate is 2 to 1000 times below that of the score function with its baseline (twice
+# it at worst: near a minimum of f), however many counts are coupled. Where f is a step, it is below it up to a total
+# mean of about 1, and then grows as the root of that. So what limits their number is the cost of one sample.
+_FEW_COUNTS = 8
+_COUNTS = (td.Poisson, td.NegativeBinomial, td.Geometric, td.Binomial)
 
 
 class Choice(NamedTuple):
@@ -84,7 +91,8 @@ def choose(f: Function, law: td.Distribution, *, samples: int = 2) -> Choice:
     """The estimator that ``expectation`` takes if none is named: valid for the law, unbiased, and of low variance.
 
     Pathwise where draws can move. For discrete laws, f is evaluated at one draw, to see which elements it couples, and
-    the exact sum is taken if it is short.
+    the exact sum is taken if it is short; else, for few coupled counts, the measure-valued estimator, and for all else
+    the score function.
 
     Raises:
         EstimatorError: as :func:`expectation`; or no estimator fits the law.
@@ -113,6 +121,8 @@ def choose(f: Function, law: td.Distribution, *, samples: int = 2) -> Choice:
             return Choice(Enumerate(), f"{what}: the sum over all {values**coupled} is exact")
     if samples == 1 and (pair := _pair(law, coupled)):
         return pair
+    if isinstance(elements(law), _COUNTS) and coupled <= _FEW_COUNTS:
+        return Choice(MeasureValued(), "it sees how f changes from a count to the next, and f couples few counts")
     reason = ScoreFunction().refusal(law)
     if reason:
         raise EstimatorError(f"no estimator of the gradient is known for {type(elements(law)).__name__}: {reason}")

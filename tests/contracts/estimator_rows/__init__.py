@@ -1,5 +1,5 @@
 """All rows, a family a file."""
 
-from tests.contracts.estimator_rows import control, discrete, general
+from tests.contracts.estimator_rows import control, discrete, general, measure
 
-ROWS = [*general.ROWS, *discrete.ROWS, *control.ROWS]
+ROWS = [*general.ROWS, *discrete.ROWS, *control.ROWS, *measure.ROWS]

@@ -10,7 +10,7 @@ ROWS = tuple(
     row
     for law in (Categorical, OneHotCategorical)
     for row in (
-        Row(f"{law.__name__}(probs)", law, {"probs": PROBS}, instead="enumeration"),
+        Row(f"{law.__name__}(probs)", law, {"probs": PROBS}, instead="Enumerate"),
         Row(
             f"{law.__name__}(logits)",
             lambda logits, law=law, **options: law(logits=logits, **options),

@@ -11,14 +11,14 @@ ROWS = (
         lambda **options: DiscretizedLogistic(levels=6, **options),
         {"loc": (0.35, 1.2), "scale": (0.15, 0.4)},
         values=tuple(np.linspace(0, 1, 6).tolist()),
-        instead="score function",
+        instead="ScoreFunction",
     ),
     Row(
         "Bernoulli(logits)",
         lambda logits, **options: Bernoulli(logits=logits, **options),
         {"logits": (0.8, -3.0)},
         values=(0.0, 1.0),
-        instead="enumeration",
+        instead="Enumerate",
     ),
     Row(
         "Bernoulli(probs)",
