@@ -2,14 +2,39 @@
 
 from collections.abc import Iterator
 
-from reparam.estimators import Enumerate, Estimator, LeaveOneOut, Pathwise, ScoreFunction
+from reparam.estimators import (
+    Arm,
+    DisArm,
+    Enumerate,
+    Estimator,
+    GumbelSoftmax,
+    LeaveOneOut,
+    MeasureValued,
+    Pathwise,
+    Rebar,
+    ReinMax,
+    ScoreFunction,
+    StraightThrough,
+    SumAndSample,
+    UnorderedSet,
+)
 
 __all__ = ["candidates"]
 
 
 def candidates() -> Iterator[Estimator]:
-    """One of each kind, new ones at each call, as some have a state."""
+    """One of each kind, with usual options; what has to be trained first (``Relax``) is left out."""
     yield Pathwise()
     yield Enumerate()
+    yield MeasureValued()
     yield ScoreFunction()
     yield ScoreFunction(LeaveOneOut())
+    yield DisArm()
+    yield Arm()
+    yield Rebar(0.5)
+    yield UnorderedSet(2)
+    yield SumAndSample(1)
+    yield ReinMax()
+    yield StraightThrough()
+    yield GumbelSoftmax(0.5)
+    yield GumbelSoftmax(0.5, hard=True)

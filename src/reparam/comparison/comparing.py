@@ -61,7 +61,7 @@ class Comparison:
         exact = self.rows[0].exact if self.rows else None
         if exact is not None:
             sides = zip(self.rows[0].labels, exact.gradient.tolist(), strict=True)
-            yield "  exact gradient: " + ", ".join(f"{label} {value:.4g}" for label, value in sides)
+            yield "  exact gradient: " + ", ".join(f"{label} {round(value, 12):.4g}" for label, value in sides)
         width = max([len("estimator"), *(len(row.name) for row in self.rows)])
         yield f"  {'estimator':<{width}}  {'bias':>17}  {'z':>6}  {'variance':>9}  {'calls':>5}  {'µs':>7}  1 % after"
         for row in self.rows:

@@ -47,12 +47,11 @@ class Estimator(ABC):
         """Estimate and gradient in one, shape ``[*b]``; ``samples`` independent estimates are averaged."""
 
     def __repr__(self) -> str:
-        texts, in_order = [], True
-        for name, option in signature(type(self)).parameters.items():
+        texts = []
+        for place, (name, option) in enumerate(signature(type(self)).parameters.items()):
             value = getattr(self, name)
-            in_order = in_order and value != option.default
-            if value != option.default:
-                texts.append(repr(value) if in_order else f"{name}={value!r}")
+            if value is not option.default and value != option.default:
+                texts.append(repr(value) if place == 0 else f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(texts)})"
 
 
