@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "runs": {"errors"},
     "checking": set(_MATHEMATICS),
     "estimators": set(_MATHEMATICS),
+    "samplers": {*_MATHEMATICS, "estimators"},
     "vae": set(_MATHEMATICS),
     "pyro": set(_MATHEMATICS),
     "data": {"errors"},
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "planning": {"errors", "vae", "data", "training"},
     "trained": set(_LIBRARY) - {"trained", "pipeline"},
     "pipeline": set(_LIBRARY) - {"pipeline"},
-    "cli": {*_LIBRARY, "checking", "estimators"},
+    "cli": {*_LIBRARY, "checking", "estimators", "samplers"},
 }
 
 
