@@ -22,9 +22,9 @@ class InverseCdf:
     """Draws ``y = F⁻¹(u)``, u uniform on (0, 1), from a CDF that can be evaluated but not inverted.
 
     The quantile is the smallest y with ``F(y) >= u``, to the last bits that the CDF has in float64: a bracket that is
-    halved in the order of the floating-point numbers, so that it needs no scale, and Newton steps where they are
-    faster. A jump of F is an atom, drawn with the probability of its height; a stretch where F is flat is never drawn.
-    What F cannot tell apart close to 1, within about 1e-16, the draws cannot either.
+    halved in the order of the floating-point numbers, so that it needs no scale, and Newton steps where F has a slope.
+    A jump of F is an atom, drawn with the probability of its height; a stretch where F is flat is never drawn. What F
+    cannot tell apart close to 1, within about 1e-16, the draws cannot either.
 
     The gradient of :meth:`rsample` is implicit, ``∂y/∂θ = -(∂F/∂θ) / p(y)``, in whatever parameters ``cdf`` holds.
 
@@ -111,7 +111,7 @@ class InverseCdf:
         return values.double()
 
     def icdf(self, probability: Tensor) -> Tensor:
-        """The smallest y with ``F(y) >= probability``; broadcasts to ``[*sample_shape, *batch_shape]``; no gradient.
+        """The smallest y with ``F(y) >= probability``, to rounding; ``[*sample_shape, *batch_shape]``, no gradient.
 
         Raises:
             SamplerError: a probability is not in [0, 1].
@@ -166,48 +166,49 @@ class InverseCdf:
                     return slope
         raise SamplerError("cdf cannot be differentiated in y; give its derivative as density=")
 
-    def _newton(self, y: Tensor) -> Tensor:
-        """The slope for a Newton step; 0 where there is none, for a bisection."""
-        try:
-            return self._slope(y).nan_to_num(0.0, 0.0, 0.0)
-        except SamplerError:
-            return torch.zeros_like(y)
-
     def _solve(self, levels: Tensor) -> Tensor:
         with torch.no_grad():
             if self._table is None:
                 low, high = self._low.expand_as(levels), self._high.expand_as(levels)
+                at_high = self.cdf(high) < levels
             else:
                 low, high = self._table.cell(levels)
-            # A level that the lower end reaches, or that the upper end does not, is at that end.
-            at_low, at_high = self.cdf(low) >= levels, self.cdf(high) <= levels
-            low, high = torch.where(at_high, high, low), torch.where(at_low, low, high)
+                at_high = self.cdf(high) <= levels  # the knot itself, not what rounds to it
+            at_low = self.cdf(low) >= levels
+            low, high = torch.where(at_high, high, low), torch.where(at_low & ~at_high, low, high)
             best, off = low, torch.full_like(levels, torch.inf)
             for step in range(_MOST):
                 point = _between(low, high)
                 if bool((point == low).all()):  # neighbours: nothing is between
                     break
                 if step % 2:
-                    point = self._towards_root(best, off, levels, low, high, point)
+                    point, low, high = self._newton(best, off, levels, low, high, point)
                 residual = self.cdf(point) - levels
-                below = residual < 0
-                low, high = torch.where(below, point, low), torch.where(below, high, point)
+                inside, below = low < high, residual < 0
+                low, high = torch.where(inside & below, point, low), torch.where(inside & ~below, point, high)
                 closer = residual.abs() < off.abs()
                 best, off = torch.where(closer, point, best), torch.where(closer, residual, off)
             return high
 
-    def _towards_root(
+    def _newton(
         self, best: Tensor, off: Tensor, levels: Tensor, low: Tensor, high: Tensor, otherwise: Tensor
-    ) -> Tensor:
-        """A Newton step from the best point so far, where it stays within the bracket."""
-        slope = self._newton(best)
-        usable = slope > 0
-        slope = torch.where(usable, slope, 1.0)
-        # A little further than the rounding of y and F, so that near the root the step ends beyond it, and the bracket
-        # closes from both sides.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A step from the best point so far, where it stays within the bracket, and the bracket.
+
+        That closes on a point where F is the level, to rounding, and rises.
+        """
+        try:
+            slope = self._slope(best).nan_to_num(0.0, 0.0, 0.0)
+        except SamplerError:
+            return otherwise, low, high
+        rises = slope > 0
+        slope = torch.where(rises, slope, 1.0)
+        # A little further than the rounding of y and F, so that near the root the step ends beyond it.
         further = _NUDGE * (best.abs() + levels / slope)
         point = best - off / slope + torch.where(off < 0, further, -further)
-        return torch.where(usable & (point > low) & (point < high), point, otherwise)
+        found = rises & (off.abs() <= _NUDGE / 2 * levels) & (low < high)
+        low, high = torch.where(found, best, low), torch.where(found, best, high)
+        return torch.where(rises & (point > low) & (point < high), point, otherwise), low, high
 
 
 def _between(low: Tensor, high: Tensor) -> Tensor:

@@ -1,5 +1,5 @@
 """All rows, a family a file."""
 
-from tests.contracts.estimator_rows import general
+from tests.contracts.estimator_rows import general, rejection
 
-ROWS = [*general.ROWS]
+ROWS = [*general.ROWS, *rejection.ROWS]
