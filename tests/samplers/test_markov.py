@@ -150,18 +150,18 @@ def test_edges_and_overflow_are_rejected_and_counted() -> None:
 def test_a_wanted_gradient_is_refused_and_not_dropped(make) -> None:
     weight = torch.tensor(1.0, requires_grad=True)
     kernel = make(lambda x: -weight * x.square().sum(-1))
-    with pytest.raises(SamplerError, match=r"a parameter of logdensity_fn wants one.*UnadjustedLangevin"):
+    with pytest.raises(SamplerError, match=r"wanted by a parameter of logdensity_fn.*UnadjustedLangevin"):
         kernel.init(torch.zeros(3, 2))
-    with pytest.raises(SamplerError, match="a parameter of logdensity_fn wants a gradient"):
+    with pytest.raises(SamplerError, match="gradient is wanted by a parameter of logdensity_fn"):
         run(kernel, torch.zeros(3, 2), 2)
     with torch.no_grad():
         assert not run(kernel, torch.zeros(3, 2), 2).draws.requires_grad
     plain = make(lambda x: -x.square().sum(-1))
-    with pytest.raises(SamplerError, match="the position wants"):
+    with pytest.raises(SamplerError, match="wanted by the position"):
         run(plain, torch.zeros(3, 2, requires_grad=True), 2)
     with pytest.raises(SamplerError, match=r"has no gradient: its accept/reject step jumps"):
         run(plain, torch.zeros(3, 2), 2, differentiable=True)
-    with pytest.raises(SamplerError, match="step_size wants"):
+    with pytest.raises(SamplerError, match="wanted by step_size"):
         run(plain.tuned(torch.tensor(0.5, requires_grad=True), torch.tensor(1.0)), torch.zeros(3, 2), 2)
 
 

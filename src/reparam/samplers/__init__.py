@@ -1,10 +1,12 @@
 """Drawing where no formula leads from noise to the draw: inverse CDF, rejection, Markov chains, annealing."""
 
+from reparam.samplers.annealing import annealed_bound as annealed_bound
 from reparam.samplers.diagnostics import bulk_effective_sample_size as bulk_effective_sample_size
 from reparam.samplers.diagnostics import effective_sample_size as effective_sample_size
 from reparam.samplers.diagnostics import r_hat as r_hat
 from reparam.samplers.diagnostics import standard_error as standard_error
 from reparam.samplers.diagnostics import tail_effective_sample_size as tail_effective_sample_size
+from reparam.samplers.gibbs import Gibbs as Gibbs
 from reparam.samplers.inverse import InverseCdf as InverseCdf
 from reparam.samplers.kernels import Info as Info
 from reparam.samplers.kernels import Kernel as Kernel
@@ -29,6 +31,7 @@ __all__ = [
     "AcceptReject",
     "Adapted",
     "Chains",
+    "Gibbs",
     "Hmc",
     "Info",
     "InverseCdf",
@@ -43,6 +46,7 @@ __all__ = [
     "UnadjustedLangevin",
     "Wood",
     "adapt",
+    "annealed_bound",
     "bulk_effective_sample_size",
     "effective_sample_size",
     "r_hat",

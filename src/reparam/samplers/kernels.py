@@ -163,8 +163,8 @@ def refuse_dropped_gradient(kernel: Kernel, position: Any) -> None:
     """Raise SamplerError where, in gradient mode, something wants a gradient that the kernel has not."""
     if kernel.no_gradient and torch.is_grad_enabled() and (what := kernel.wanting(position)):
         raise SamplerError(
-            f"{type(kernel).__name__} has no gradient, and {what} wants one: {kernel.no_gradient}. Where the draws "
-            "alone are wanted, say so with torch.no_grad()"
+            f"{type(kernel).__name__} has no gradient, and one is wanted by {what}: {kernel.no_gradient}. Where the "
+            "draws alone are wanted, say so with torch.no_grad()"
         )
 
 

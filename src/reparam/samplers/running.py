@@ -64,8 +64,8 @@ def run(
     if not differentiable and torch.is_grad_enabled() and (what := kernel.wanting(positions)):
         instead = kernel.no_gradient or "differentiable=True lets it through"
         raise SamplerError(
-            f"{what} wants a gradient, and differentiable=False would drop it: {instead}. Where the draws alone are "
-            "wanted, say so with torch.no_grad()"
+            f"a gradient is wanted by {what}, and differentiable=False would drop it: {instead}. Where the draws "
+            "alone are wanted, say so with torch.no_grad()"
         )
     with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
         state = kernel.init(positions)
