@@ -229,6 +229,54 @@ def test_a_sampler_of_ones_own() -> None:
     check_mean(found, exact.item())
 
 
+def test_second_derivatives_are_right() -> None:
+    """``d²/da² a(a + 1) = 2``."""
+    a = torch.full((COUNT,), 2.0, dtype=torch.float64, requires_grad=True)
+    estimator = RejectionReparameterized(MarsagliaTsang(1))
+    value = expectation(square, gamma(a), estimator=estimator, generator=generator(9))
+    (first,) = torch.autograd.grad(value.sum(), a, create_graph=True)
+    check_mean(torch.autograd.grad(first.sum(), a)[0], 2.0)
+
+
+def gradient_at(sampler: AcceptReject, make, parameter: float, noise: Tensor, dtype: torch.dtype) -> Tensor:
+    """Of the log density of accepted noise and of the draw, in the parameter; each ``[count]``."""
+    theta = torch.full((len(noise),), parameter, dtype=dtype, requires_grad=True)
+    law = make(theta)
+    noise = noise.unsqueeze(0).to(dtype)
+    (score,) = torch.autograd.grad(sampler.log_density(law, noise).sum(), theta)
+    (path,) = torch.autograd.grad(sampler.transform(law, noise).sum(), theta)
+    return torch.stack([score, path]).double()
+
+
+@pytest.mark.parametrize("a", [1e-3, 0.5, 3.0, 1e3, 1e6])
+def test_float32_has_the_gradient_of_float64_for_the_gamma(a: float) -> None:
+    """Errors in the score count times y, which is of the size of ``max(a, 1)``, against a gradient of the mean of 1."""
+    sampler = MarsagliaTsang(1)
+    noise = sampler.propose(gamma(torch.tensor(a)), 1000, generator(10))
+    noise = noise[sampler.log_accept(gamma(torch.tensor(a)), noise) > -5]  # what is hardly ever accepted does not count
+    single, double = (gradient_at(sampler, gamma, a, noise, dtype) for dtype in (torch.float32, torch.float64))
+    score, path = (single - double).abs()
+    assert (score <= 5e-6 * (double[0].abs() + 1 / max(a, 1.0))).all()
+    assert (path / double[1].abs().clamp(min=1.0)).max() < 1e-5
+
+
+@pytest.mark.parametrize("dim", [2, 3, 50])
+@pytest.mark.parametrize("kappa", [1e-4, 1.0, 1e4, 1e8])
+def test_float32_has_the_gradient_of_float64_on_the_sphere(kappa: float, dim: int) -> None:
+    """The score is of the size of ``min(1, 1/κ²)``, after its parts cancelled; the path goes by ``1/√κ``."""
+    noise = Wood().propose(VonMisesFisher(pole(dim).float(), torch.tensor(kappa)), 1000, generator(11))
+    on_axis = torch.cat([noise[:2], noise[:2]])
+    on_axis[:4, 0] = torch.tensor([1.0, -1.0, 1.0, -1.0])
+
+    def law(theta: Tensor) -> VonMisesFisher:
+        return VonMisesFisher(pole(dim).to(theta.dtype).expand(len(theta), dim), theta)
+
+    single, double = (gradient_at(Wood(), law, kappa, noise, dtype) for dtype in (torch.float32, torch.float64))
+    small = torch.tensor([[min(1.0, kappa**-2)], [min(1.0, kappa**-1.5)]], dtype=torch.float64)
+    assert ((single - double).abs() <= 1e-5 * double.abs() + 1e-6 * small).all()
+    assert gradient_at(Wood(), law, kappa, on_axis, torch.float32).isfinite().all()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_other_dtypes(dtype: torch.dtype) -> None:
     a = torch.tensor([0.01, 1.0, 20.0], dtype=dtype, requires_grad=True)

@@ -76,3 +76,5 @@ def test_what_is_refused() -> None:
         adapt(kernel, start, target_acceptance=1.0)
     with pytest.raises(SamplerError, match="accepts every step"):
         adapt(UnadjustedLangevin(GAUSSIAN.log_density, 1.0), start)
+    with pytest.raises(SamplerError, match="wanted by the position"):
+        adapt(kernel, start.requires_grad_())

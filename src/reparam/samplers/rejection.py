@@ -14,7 +14,6 @@ from reparam.estimators.base import draw
 __all__ = ["RejectionDraws", "Trials", "accepts", "rejection_sample", "trials_until"]
 
 Propose = Callable[[int], tuple[Tensor, Tensor]]
-_SLACK = 1e-4  # how far a log probability may be above 0 by rounding in float32
 _LARGEST = 1 << 22  # proposals of one round, over the whole batch
 
 
@@ -120,8 +119,9 @@ def accepts(log_probability: Tensor, generator: torch.Generator | None) -> Tenso
     Raises:
         SamplerError: it is NaN or above 0.
     """
+    rounding = torch.finfo(log_probability.dtype).eps ** 0.6  # 7e-5 in float32, 4e-10 in float64
     log_probability = log_probability.detach().double()
-    bad = ~(log_probability <= _SLACK)
+    bad = ~(log_probability <= rounding)
     if bool(bad.any()):
         worst = log_probability[bad].max().item()
         raise SamplerError(

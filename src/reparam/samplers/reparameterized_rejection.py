@@ -47,6 +47,11 @@ class AcceptReject(ABC):
         """``log E[a(ε, θ)]``, ``[*elements]``, differentiable; None where no formula is known."""
         return None
 
+    def log_density(self, law: td.Distribution, noise: Tensor) -> Tensor | None:
+        """``log π(ε; θ)`` of accepted noise, up to what has no θ, ``[count, *elements]``; None without a formula."""
+        log_rate = self.log_acceptance_rate(law)
+        return None if log_rate is None else self.log_accept(law, noise) - log_rate
+
     def trials(self, law: td.Distribution, count: int, generator: torch.Generator | None) -> Trials:
         """Until each element has ``count`` accepted ones; no gradient."""
 
@@ -119,9 +124,10 @@ class RejectionReparameterized(Estimator):
 
     def _log_density(self, law: td.Distribution, trials: Trials, noise: Tensor) -> Tensor:
         """``log π(ε; θ)``, or the log probability of the whole history, up to what has no θ; ``[S, *elements]``."""
-        log_accept, log_rate = self.sampler.log_accept(law, noise), self.sampler.log_acceptance_rate(law)
-        if log_rate is not None:
-            return log_accept - log_rate
+        log_density = self.sampler.log_density(law, noise)
+        if log_density is not None:
+            return log_density
+        log_accept = self.sampler.log_accept(law, noise)
         of_trials = self.sampler.log_accept(law, trials.proposals)
         owner, samples = trials.owner(), len(noise)
         rejected = ~trials.accepted & (owner < samples)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from reparam.errors import SamplerError
-from reparam.samplers.kernels import Info, Kernel, State, TunedKernel, whole
+from reparam.samplers.kernels import Info, Kernel, State, TunedKernel, refuse_dropped_gradient, whole
 
 __all__ = ["Adapted", "Chains", "adapt", "run"]
 
@@ -136,6 +136,7 @@ def adapt(
         raise SamplerError(f"{type(kernel).__name__} accepts every step, so that no acceptance rate tunes it")
     if not 0 < target < 1 or num_steps < 20:
         raise SamplerError(f"target_acceptance must be in (0, 1) and num_steps >= 20; got {target!r} and {num_steps}")
+    refuse_dropped_gradient(kernel, positions)
     with torch.no_grad():
         state, step = kernel.init(positions), _DualAveraging(kernel.step_size.mean().item(), target)
         mass, ends, rates = kernel.inverse_mass.to(state.position), _window_ends(num_steps), []

@@ -7,7 +7,6 @@ from torch import Tensor
 from reparam import noise as randomness
 from reparam.distributions import VonMisesFisher
 from reparam.distributions.directions import normalize, split
-from reparam.distributions.precision import widen
 from reparam.samplers.reparameterized_rejection import AcceptReject
 from reparam.special import log_normalized_ive
 
@@ -27,7 +26,7 @@ class Wood(AcceptReject):
     Example:
         >>> law = VonMisesFisher(torch.tensor([0.0, 0.6, 0.8]), torch.tensor([0.1, 10.0]))
         >>> Wood().log_acceptance_rate(law).exp()
-        tensor([0.9992, 0.7144])
+        tensor([0.9992, 0.7144], dtype=torch.float64)
 
     Source: Wood, Commun. Stat. Simul. Comput. 23 (1994) 157-164; its w with z = (1 - t)/2 in place of a beta draw.
     """
@@ -40,41 +39,55 @@ class Wood(AcceptReject):
         """t, and normals for the direction across; ``[count, *elements, 1 + m]``."""
         loc, _ = _parameters(law)
         shape = (count, *law.batch_shape, 2, loc.shape[-1])
-        normals = randomness.standard_normal(shape, like=loc, generator=generator)
+        normals = randomness.standard_normal(shape, like=law.loc, generator=generator)  # type: ignore[attr-defined]
         one, other = normals.unbind(-2)
         return torch.cat([normalize(one)[..., :1], other], -1)
 
     def log_accept(self, law: td.Distribution, noise: Tensor) -> Tensor:
         """See :meth:`AcceptReject.log_accept`."""
         loc, concentration = _parameters(law)
-        b, _, rest = _envelope(concentration, loc.shape[-1])
-        t = noise[..., 0]
-        return concentration * rest * t / _beyond(b, t) - (loc.shape[-1] - 1) * torch.log(_beyond(b, t))
+        return _log_accept(concentration, noise[..., 0].double(), loc.shape[-1])
+
+    def log_acceptance_rate(self, law: td.Distribution) -> Tensor:
+        """``-(m - 1)/2·log(1 - r²) + κ(1 - r) + log(E_uniform[exp κ μ·x]) - κ``."""
+        loc, concentration = _parameters(law)
+        return _log_rate(concentration, loc.shape[-1]).expand(law.batch_shape)
+
+    def log_density(self, law: td.Distribution, noise: Tensor) -> Tensor:
+        """See :meth:`AcceptReject.log_density`."""
+        # Both derivatives are of the size of 1/κ and nearly cancel: they must meet before they are rounded to float32.
+        loc, concentration = _parameters(law)
+        dim = loc.shape[-1]
+        return _log_accept(concentration, noise[..., 0].double(), dim) - _log_rate(concentration, dim)
 
     def transform(self, law: td.Distribution, noise: Tensor) -> Tensor:
         """See :meth:`AcceptReject.transform`."""
         loc, concentration = _parameters(law)
         b, ratio, rest = _envelope(concentration, loc.shape[-1])
-        t, pole = noise[..., 0], normalize(loc)
+        t, pole = noise[..., 0].double(), normalize(loc)
         beyond = _beyond(b, t)
-        cosine, sine = (ratio + t) / beyond, (rest * (1 - t.square())).sqrt() / beyond
-        _, _, across = split(normalize(noise[..., 1:]), pole)
+        # The root of the noise apart: it may be 0, and has no derivative there, but needs none.
+        cosine, sine = (ratio + t) / beyond, rest.sqrt() * (1 - t.square()).sqrt() / beyond
+        _, _, across = split(normalize(noise[..., 1:].double()), pole)
         drawn = normalize(cosine.unsqueeze(-1) * pole + sine.unsqueeze(-1) * across)
         return drawn.to(law.loc.dtype)  # type: ignore[attr-defined]
-
-    def log_acceptance_rate(self, law: td.Distribution) -> Tensor:
-        """``-(m - 1)/2·log(1 - r²) + κ(1 - r) + log(E_uniform[exp κ μ·x]) - κ``."""
-        loc, concentration = _parameters(law)
-        dim = loc.shape[-1]
-        b, _, rest = _envelope(concentration, dim)
-        order = float(dim / 2 - 1)
-        rate = log_normalized_ive(order, concentration) + concentration * 2 * b / (1 + b) - (dim - 1) / 2 * rest.log()
-        return rate.expand(law.batch_shape)
 
 
 def _parameters(law: td.Distribution) -> tuple[Tensor, Tensor]:
     assert isinstance(law, VonMisesFisher)
-    return widen(law.loc), widen(law.concentration)
+    return law.loc.double(), law.concentration.double()
+
+
+def _log_accept(concentration: Tensor, t: Tensor, dim: int) -> Tensor:
+    b, _, rest = _envelope(concentration, dim)
+    beyond = _beyond(b, t)
+    return concentration * rest * t / beyond - (dim - 1) * torch.log(beyond)
+
+
+def _log_rate(concentration: Tensor, dim: int) -> Tensor:
+    b, _, rest = _envelope(concentration, dim)
+    order = float(dim / 2 - 1)
+    return log_normalized_ive(order, concentration) + concentration * 2 * b / (1 + b) - (dim - 1) / 2 * rest.log()
 
 
 def _envelope(concentration: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
