@@ -158,5 +158,5 @@ def trials_until(count: int, batch_shape: torch.Size, propose: Propose, max_tria
                 f"{int(found.min())} of {made} proposals were accepted{where}, and {count} draws are wanted; take a "
                 "proposal nearer to the target, or raise max_trials"
             )
-        rate = (int(found.min()) + 1) / (made + 1)
-        size = min(int(1.2 * missing / rate) + 4, 4 * made, max(1, max_trials * count - made))
+        rate = (float(found.double().mean()) + 0.1) / made  # of all; where one accepts less, rounds grow
+        size = min(max(int(1.1 * missing / rate) + 1, made // 2), 4 * made, max(1, max_trials * count - made))
