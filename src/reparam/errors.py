@@ -16,6 +16,7 @@ __all__ = [
     "ParameterError",
     "ReparamError",
     "RunError",
+    "SamplerError",
     "SeparatedModesWarning",
     "UsageError",
     "suggestion",
@@ -40,6 +41,10 @@ class ParameterError(UsageError):
 
 class EstimatorError(UsageError):
     """A gradient estimator that does not fit: to the law, to the function, or to what that returns."""
+
+
+class SamplerError(UsageError):
+    """A sampler that cannot be used so: a table, bound or log density that makes no sense, or a gradient it has not."""
 
 
 class DataError(ReparamError, ValueError):

@@ -28,7 +28,16 @@ MAY_IMPORT = {
     "runs": {"errors"},
     "checking": set(_MATHEMATICS),
     "estimators": set(_MATHEMATICS),
-    "comparison": {*_MATHEMATICS, "estimators", "checking", "report.document", "report.elements", "report.style"},
+    "comparison": {
+        *_MATHEMATICS,
+        "estimators",
+        "samplers",
+        "checking",
+        "report.document",
+        "report.elements",
+        "report.style",
+    },
+    "samplers": {*_MATHEMATICS, "estimators"},
     "vae": set(_MATHEMATICS),
     "pyro": set(_MATHEMATICS),
     "data": {"errors"},
@@ -38,7 +47,7 @@ MAY_IMPORT = {
     "planning": {"errors", "vae", "data", "training"},
     "trained": set(_LIBRARY) - {"trained", "pipeline"},
     "pipeline": set(_LIBRARY) - {"pipeline"},
-    "cli": {*_LIBRARY, "checking", "comparison", "estimators"},
+    "cli": {*_LIBRARY, "checking", "comparison", "estimators", "samplers"},
 }
 
 

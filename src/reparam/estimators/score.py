@@ -8,7 +8,7 @@ from reparam.errors import EstimatorError
 from reparam.estimators.base import Estimator, Integrand, draw, elements
 from reparam.estimators.baselines import Baseline
 
-__all__ = ["ScoreFunction"]
+__all__ = ["ScoreFunction", "scored"]
 
 
 class ScoreFunction(Estimator):
@@ -54,8 +54,13 @@ class ScoreFunction(Estimator):
             draws = draw(law, (samples,), generator)
         values = integrand(draws)
         log_prob = integrand.joined(elements(law).log_prob(draws))
-        ratio = torch.exp(log_prob - log_prob.detach())  # 1, with the gradient of log p
-        surrogate = values * ratio
-        if self.baseline is not None:
-            surrogate = surrogate + self.baseline(values.detach()) * (1 - ratio)
-        return surrogate.mean(0)
+        return scored(values, log_prob, self.baseline).mean(0)
+
+
+def scored(values: Tensor, log_prob: Tensor, baseline: Baseline | None) -> Tensor:
+    """``values``, with ``(values - baseline)·∇log_prob`` added to their gradient; both ``[S, *b]``. Of any order."""
+    ratio = torch.exp(log_prob - log_prob.detach())  # 1, with the gradient of log p
+    surrogate = values * ratio
+    if baseline is not None:
+        surrogate = surrogate + baseline(values.detach()) * (1 - ratio)
+    return surrogate

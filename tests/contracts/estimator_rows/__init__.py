@@ -1,5 +1,5 @@
 """All rows, a family a file."""
 
-from tests.contracts.estimator_rows import control, discrete, general, measure
+from tests.contracts.estimator_rows import control, discrete, general, measure, rejection
 
-ROWS = [*general.ROWS, *discrete.ROWS, *control.ROWS, *measure.ROWS]
+ROWS = [*general.ROWS, *discrete.ROWS, *control.ROWS, *measure.ROWS, *rejection.ROWS]
