@@ -104,12 +104,25 @@ def claims_of_draw(names):
     assert names["y"].shape == (1024,)
 
 
+def claims_of_expectation(names):
+    # E (n - 5)², n the number of ones, is 25 + 5; d/dlogit = (2·(10 - 5) + 1 - 2p)·p(1 - p) = 2.5 for each coin.
+    assert names["value"].item() == pytest.approx(30, abs=5 * 43 / 2000**0.5)
+    assert names["logits"].grad.mean().item() == pytest.approx(2.5, abs=0.5)
+
+
 def claims_of_check(names):
     assert not names["report"].ok
     assert "the gradient is zero for all draws, and should not be" in str(names["report"])
 
 
-CLAIMS = [claims_of_fit, claims_of_own_networks, claims_of_conditional, claims_of_draw, claims_of_check]
+CLAIMS = [
+    claims_of_fit,
+    claims_of_own_networks,
+    claims_of_conditional,
+    claims_of_draw,
+    claims_of_expectation,
+    claims_of_check,
+]
 
 
 def test_every_python_block_has_its_claims_checked():
@@ -149,6 +162,6 @@ def test_the_chinese_page_is_its_twin():
     assert blocks(CHINESE) == blocks(ENGLISH)
     assert pictures(CHINESE) == pictures(ENGLISH)
     assert heading_levels(CHINESE) == heading_levels(ENGLISH)
-    assert [target for target in targets(CHINESE) if target != "README.md"] == [
-        target for target in targets(ENGLISH) if target != "README.zh-CN.md"
-    ]
+    own = {"README.md", "README.zh-CN.md"}
+    chinese, english = ([target for target in targets(page) if target not in own] for page in (CHINESE, ENGLISH))
+    assert [target.replace(".zh-CN", "") for target in chinese] == english

@@ -7,7 +7,7 @@ import torch
 
 from reparam.distributions import Bernoulli, Independent, Normal
 from reparam.errors import EstimatorError
-from reparam.estimators import importance_weighted_bound
+from reparam.estimators import evidence_bound
 from reparam.noise import generator
 from tests.statistical.instruments import check_mean
 
@@ -22,7 +22,7 @@ def log_joint(z):
 def gradients(loc, scale, samples, gradient, repeats=100_000, seed=0):
     """Independent estimates of the bound and of its gradient, ``[repeats]`` and ``[repeats, 2]``."""
     loc, scale = (torch.full((repeats,), value, dtype=torch.float64, requires_grad=True) for value in (loc, scale))
-    bound = importance_weighted_bound(
+    bound = evidence_bound(
         log_joint, Normal(loc, scale), samples=samples, gradient=gradient, generator=generator(seed, "bounds", samples)
     )
     return bound.detach(), torch.stack(torch.autograd.grad(bound.sum(), (loc, scale)), -1)
@@ -79,7 +79,7 @@ def test_a_parameter_of_the_joint_gets_the_usual_gradient():
     law = Normal(torch.full((1000,), 0.5, dtype=torch.float64), 0.8)
     found = []
     for gradient in ("pathwise", "doubly-reparameterized"):
-        bound = importance_weighted_bound(joint, law, samples=3, gradient=gradient, generator=generator(3))
+        bound = evidence_bound(joint, law, samples=3, gradient=gradient, generator=generator(3))
         found.append(torch.autograd.grad(bound.sum(), mean)[0])
     assert found[0] == found[1] != 0
 
@@ -87,7 +87,7 @@ def test_a_parameter_of_the_joint_gets_the_usual_gradient():
 def test_events_are_weighted_as_a_whole():
     loc = torch.zeros(5, 3, dtype=torch.float64, requires_grad=True)
     law = Independent(Normal(loc, 0.7), 1)
-    bound = importance_weighted_bound(
+    bound = evidence_bound(
         lambda z: Independent(Normal(torch.zeros(3, dtype=z.dtype), 1.0), 1).log_prob(z),
         law,
         samples=6,
@@ -108,4 +108,4 @@ def test_events_are_weighted_as_a_whole():
 def test_what_makes_no_sense_is_refused(change, text):
     given = {"log_joint": log_joint, "law": Normal(torch.zeros(2), 1.0), **change}
     with pytest.raises(EstimatorError, match=text):
-        importance_weighted_bound(given.pop("log_joint"), given.pop("law"), **given)
+        evidence_bound(given.pop("log_joint"), given.pop("law"), **given)

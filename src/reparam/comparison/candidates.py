@@ -18,6 +18,7 @@ from reparam.estimators import (
     SumAndSample,
     UnorderedSet,
 )
+from reparam.samplers import MarsagliaTsang, RejectionReparameterized
 
 __all__ = ["candidates"]
 
@@ -27,6 +28,7 @@ def candidates() -> Iterator[Estimator]:
     yield Pathwise()
     yield Enumerate()
     yield MeasureValued()
+    yield RejectionReparameterized(MarsagliaTsang())
     yield ScoreFunction()
     yield ScoreFunction(LeaveOneOut())
     yield DisArm()

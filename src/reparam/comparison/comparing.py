@@ -11,6 +11,7 @@ import torch.distributions as td
 from reparam.checking.subject import Subject, seeded
 from reparam.checking.taking_apart import subjects_of_law
 from reparam.comparison.candidates import candidates
+from reparam.comparison.direct import DirectDraws, direct_draws
 from reparam.comparison.measured import FALSE_ALARM, Measured, measure
 from reparam.comparison.truth import truth
 from reparam.errors import EstimatorError
@@ -30,6 +31,7 @@ class Comparison:
         law: how the law is called.
         parameters: at which it was measured.
         rows: one for each estimator, the one of least work first.
+        direct: draws made directly, which carry no gradient; none if the estimators were named.
         left_out: estimators that do not fit, and why.
         samples: of one estimate.
         seed: repeats everything but the times.
@@ -38,6 +40,7 @@ class Comparison:
     law: str
     parameters: dict[str, Any]
     rows: tuple[Measured, ...]
+    direct: tuple[DirectDraws, ...]
     left_out: tuple[tuple[str, str], ...]
     samples: int
     seed: int
@@ -71,6 +74,7 @@ class Comparison:
                 f"  {row.name:<{width}}  {bias:>17}  {z:>6}  {row.total_variance:9.3g}  {row.evaluations:5.0f}  "
                 f"{row.microseconds:7.2f}  {self.verdict(row)}"
             )
+        yield from (f"  direct draw, {way}" for way in self.direct)
         if self.left_out:
             yield "  do not fit: " + ", ".join(name for name, _ in self.left_out)
 
@@ -90,6 +94,7 @@ class Comparison:
             "seed": self.seed,
             "exact": None if exact is None else dict(zip(self.rows[0].labels, exact.gradient.tolist(), strict=True)),
             "rows": [{**row.to_dict(), "biased": self.is_biased(row)} for row in self.rows],
+            "direct": [way.to_dict() for way in self.direct],
             "left_out": dict(self.left_out),
         }
 
@@ -123,8 +128,8 @@ def compare(
     Example:
         >>> from reparam.distributions import Bernoulli
         >>> comparison = compare(lambda y: (y - 0.45) ** 2, Bernoulli(0.7), repeats=1000)
-        >>> comparison.rows[0].name, comparison.rows[0].total_variance < 1e-30
-        ('Enumerate()', True)
+        >>> sorted(row.name for row in comparison.rows if row.total_variance < 1e-30)
+        ['Enumerate()', 'MeasureValued()']
     """
     if law.batch_shape:
         raise EstimatorError(
@@ -158,7 +163,8 @@ def compare_subject(
             raise EstimatorError(f"{estimator!r} does not fit {subject.name}: {reason}")
         left_out.append((repr(estimator), reason))
     rows.sort(key=lambda row: row.total_variance * row.microseconds)
-    return Comparison(subject.name, subject.shown(), tuple(rows), tuple(left_out), samples, subject.seed)
+    direct = direct_draws(f, subject, exact) if estimators is None else ()
+    return Comparison(subject.name, subject.shown(), tuple(rows), direct, tuple(left_out), samples, subject.seed)
 
 
 def duration(microseconds: float) -> str:

@@ -16,7 +16,7 @@ __all__ = ["write_comparison"]
 _CAPTION = (
     "How long each estimator computes until the standard error of its gradient is 1 % of the gradient: the shorter the "
     "better, each line a thousand times longer than the one before. Hatched: the estimator is biased, and no time is "
-    "enough."
+    "enough. No gradient: a draw made in this way is right, but it is only a number."
 )
 _CHAIN = (
     "dL/dw for every weight w of a small network that gives loc(x) and scale(x). y = loc + scale·ε carries the "
@@ -76,4 +76,5 @@ def _table(comparison: Comparison) -> str:
         columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         rows.append(f'<tr><th scope="row"><code>{escape(row.name)}</code></th>{columns}</tr>')
     body = f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
-    return f'<div class="scroll"><table class="rows">{body}</table></div>'
+    direct = "".join(f"<p>{escape(f'direct draw, {way}')}</p>" for way in comparison.direct)
+    return f'<div class="scroll"><table class="rows">{body}</table></div>{direct}'

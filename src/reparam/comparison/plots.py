@@ -64,13 +64,15 @@ def parts_of_the_gradient(chain: ChainRule) -> Figure:
 
 
 def _names(comparisons: Sequence[Comparison]) -> list[str]:
-    """All estimators of a row of panels, the best on average first."""
+    """All estimators of a row of panels, the best on average first, and then the direct draws."""
     seen: dict[str, list[float]] = {}
     for comparison in comparisons:
         for row in comparison.rows:
             rank = math.inf if comparison.is_biased(row) else row.microseconds_to_one_percent
             seen.setdefault(row.name, []).append(math.log(min(max(rank, 1e-3), 1e12)))
-    return sorted(seen, key=lambda name: sum(seen[name]) / len(seen[name]))
+    best_first = sorted(seen, key=lambda name: sum(seen[name]) / len(seen[name]))
+    direct = dict.fromkeys(way.name for comparison in comparisons for way in comparison.direct)
+    return [*best_first, *direct]
 
 
 def _limits(grid: Mapping[str, Mapping[str, Comparison]]) -> tuple[float, float]:
@@ -86,6 +88,7 @@ def _limits(grid: Mapping[str, Mapping[str, Comparison]]) -> tuple[float, float]
 
 def _panel(axes: Any, comparison: Comparison, names: list[str], low: float, high: float) -> None:
     rows: dict[str, Measured] = {row.name: row for row in comparison.rows}
+    direct = {way.name: "a gradient" if way.has_gradient else "no gradient" for way in comparison.direct}
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -98,7 +101,9 @@ def _panel(axes: Any, comparison: Comparison, names: list[str], low: float, high
     axes.spines["left"].set_visible(False)
     for place, name in enumerate(names):
         row = rows.get(name)
-        if row is None:
+        if name in direct:
+            axes.text(low * 1.3, place, direct[name], va="center", color=BEST, fontsize=7.5)
+        elif row is None:
             axes.text(low * 1.3, place, "does not fit", va="center", color=FAINT, fontsize=7.5)
         elif comparison.is_biased(row):
             axes.barh(

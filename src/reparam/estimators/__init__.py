@@ -7,7 +7,7 @@ from reparam.estimators.baselines import Baseline as Baseline
 from reparam.estimators.baselines import Learned as Learned
 from reparam.estimators.baselines import LeaveOneOut as LeaveOneOut
 from reparam.estimators.baselines import MovingAverage as MovingAverage
-from reparam.estimators.bounds import importance_weighted_bound as importance_weighted_bound
+from reparam.estimators.bounds import evidence_bound as evidence_bound
 from reparam.estimators.control import ControlVariate as ControlVariate
 from reparam.estimators.control import best_coefficient as best_coefficient
 from reparam.estimators.enumerate import Enumerate as Enumerate
@@ -48,6 +48,6 @@ __all__ = [
     "UnorderedSet",
     "best_coefficient",
     "choose",
+    "evidence_bound",
     "expectation",
-    "importance_weighted_bound",
 ]

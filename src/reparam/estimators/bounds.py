@@ -15,12 +15,12 @@ from torch import Tensor
 from reparam.errors import EstimatorError
 from reparam.estimators.base import draw, elements
 
-__all__ = ["importance_weighted_bound"]
+__all__ = ["evidence_bound"]
 
 Gradient = Literal["pathwise", "sticking-the-landing", "doubly-reparameterized"]
 
 
-def importance_weighted_bound(
+def evidence_bound(
     log_joint: Callable[[Tensor], Tensor],
     law: td.Distribution,
     *,
@@ -52,7 +52,7 @@ def importance_weighted_bound(
         >>> from reparam.distributions import Normal
         >>> q = Normal(torch.tensor(0.65, requires_grad=True), 0.5**0.5)  # the posterior for x = 1.3
         >>> joint = lambda z: Normal(0.0, 1.0).log_prob(z) + Normal(z, 1.0).log_prob(torch.tensor(1.3))
-        >>> bound = importance_weighted_bound(joint, q)
+        >>> bound = evidence_bound(joint, q)
         >>> round(bound.item(), 3), torch.autograd.grad(bound, q.loc)[0].abs() < 1e-6
         (-1.688, tensor(True))
     """
