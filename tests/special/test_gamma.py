@@ -185,3 +185,13 @@ def test_a_device_that_computes_every_case_for_all_elements_gets_the_same(dtype,
 
 def test_nan_stays_nan():
     assert log_gamma_velocity(double(torch.nan), double(1.0)).isnan()
+
+
+@pytest.mark.parametrize("a", [1e-3, 0.7, 3.0, 1e8])
+def test_tails_where_x_overflows(a):
+    log_x = torch.tensor([600.0, 700.0, 709.7, 720.0, 1e4, 1e300], dtype=torch.float64, requires_grad=True)
+    lower, upper = log_gamma_tails(log_x, torch.full_like(log_x, a).requires_grad_())
+    assert (lower == 0).all()
+    assert (upper < -1e200).all()
+    (slope,) = torch.autograd.grad(lower.sum(), log_x)
+    assert (slope == 0).all()

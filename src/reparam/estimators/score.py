@@ -18,6 +18,9 @@ class ScoreFunction(Estimator):
     with the size of f and with the number of coupled elements; a baseline takes much of it away. The surrogate can be
     differentiated again: its second derivatives are unbiased too.
 
+    The score is taken at the draw as its dtype holds it. Where many draws lie beyond that, as those of a Gamma law of
+    concentration 1e-3, of which half underflow, it is off; draw the logarithm then (``LogGamma``).
+
     Args:
         baseline: what to subtract from f: :class:`LeaveOneOut`, :class:`MovingAverage`, :class:`Learned`, or None.
 

@@ -88,7 +88,8 @@ def log_mills(log_x: Tensor, a: Tensor) -> Tensor:
 
 def log_tails(log_x: Tensor, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """``log P``, ``log Q`` and ``log M_0``."""
-    mills, below_one = log_mills(log_x, a), log_x.clamp(max=0.0)
+    # From e^690 on, where x itself will overflow, M_0 is 1/x to the last digit.
+    mills, below_one = log_mills(log_x.clamp(max=690.0), a) - (log_x - 690.0).clamp(min=0.0), log_x.clamp(max=0.0)
     series = a * (below_one - log_gamma_over(a)) + torch.log1p(a * _series_rest(below_one.exp(), a))
     own = torch.where(log_x <= 0, series, log_density(log_x - a.log(), a) + mills)
     own = own.clamp(max=-torch.finfo(own.dtype).tiny)
