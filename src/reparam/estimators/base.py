@@ -23,7 +23,7 @@ from reparam.distributions import Independent
 from reparam.distributions.base import Law
 from reparam.errors import EstimatorError
 
-__all__ = ["Estimator", "Function", "Integrand", "attached", "draw", "elements"]
+__all__ = ["Estimator", "Function", "Integrand", "as_made", "attached", "draw", "elements"]
 
 Function = Callable[[Tensor], Tensor]
 
@@ -47,12 +47,17 @@ class Estimator(ABC):
         """Estimate and gradient in one, shape ``[*b]``; ``samples`` independent estimates are averaged."""
 
     def __repr__(self) -> str:
-        texts = []
-        for place, (name, option) in enumerate(signature(type(self)).parameters.items()):
-            value = getattr(self, name)
-            if value is not option.default and value != option.default:
-                texts.append(repr(value) if place == 0 else f"{name}={value!r}")
-        return f"{type(self).__name__}({', '.join(texts)})"
+        return as_made(self)
+
+
+def as_made(made: object) -> str:
+    """The call that makes an object whose options are attributes of the same names, without those that are usual."""
+    texts = []
+    for place, (name, option) in enumerate(signature(type(made)).parameters.items()):
+        value = getattr(made, name, option.default)
+        if value is not option.default and value != option.default:
+            texts.append(repr(value) if place == 0 else f"{name}={value!r}")
+    return f"{type(made).__name__}({', '.join(texts)})"
 
 
 class Integrand:

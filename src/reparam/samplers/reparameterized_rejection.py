@@ -7,7 +7,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam.errors import EstimatorError
-from reparam.estimators.base import Estimator, Integrand, elements
+from reparam.estimators.base import Estimator, Integrand, as_made, elements
 from reparam.estimators.baselines import Baseline
 from reparam.estimators.score import scored
 from reparam.samplers.rejection import Trials, accepts, trials_until
@@ -63,8 +63,7 @@ class AcceptReject(ABC):
             return trials_until(count, torch.Size(law.batch_shape), propose, _MAX_TRIALS)
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if not name.startswith("_"))
-        return f"{type(self).__name__}({options})"
+        return as_made(self)
 
 
 class RejectionReparameterized(Estimator):
