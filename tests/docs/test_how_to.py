@@ -7,9 +7,12 @@ import torch
 from scipy import stats
 
 import reparam
+from reparam.distributions import Bernoulli, Independent
 from tests.contracts import test_laws as contract
 from tests.contracts.laws import PATHWISE, REPARAMETERIZED, ROWS, UNIVARIATE, WITH_NOISE
+from tests.contracts.test_estimators import test_value_and_gradient_are_right
 from tests.docs.pages import ROOT, blocks
+from tests.statistical.instruments import check_mean
 
 
 def names_of(page):
@@ -23,6 +26,7 @@ def names_of(page):
 
 LAW = names_of("add-a-distribution.md")
 LIKELIHOOD = names_of("add-a-likelihood.md")
+ESTIMATOR = names_of("add-an-estimator.md")
 
 
 def is_of_pathwise_laws(test):
@@ -56,6 +60,18 @@ def test_the_new_law_rounds_half_types_once(dtype):
 
 def test_the_contract_is_not_empty():
     assert len(CONTRACT) > 15
+
+
+@pytest.mark.parametrize("row", ESTIMATOR["rows"], ids=str)
+def test_the_new_estimator_keeps_the_contract(row):
+    test_value_and_gradient_are_right(row)
+
+
+def test_the_new_estimator_is_refused_and_coupled_as_others_are():
+    probs = torch.full((100_000, 2), 0.3, dtype=torch.float64, requires_grad=True)
+    law = Independent(Bernoulli(probs), 1)
+    value = reparam.expectation(lambda y: y.prod(-1), law, estimator=ESTIMATOR["MeanBaseline"]())
+    check_mean(torch.autograd.grad(value.sum(), probs)[0], 0.3)
 
 
 def test_the_new_likelihood_starts_at_the_data():
