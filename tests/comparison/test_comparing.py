@@ -116,6 +116,19 @@ def test_coupled_elements_are_enumerated():
     assert not any(map(comparison.is_biased, comparison.rows))
 
 
+def test_draws_of_whole_numbers_and_parameters_of_another_dtype():
+    law = rd.Categorical(torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64))
+    comparison = compare(lambda y: (y - 1.2) ** 2, law, repeats=1000)
+    assert "MeasureValued()" in [row.name for row in comparison.rows]
+    assert not any(comparison.is_biased(row) for row in comparison.rows if row.unbiased)
+
+
+def test_the_score_of_a_law_whose_support_moves_is_left_out():
+    comparison = compare(torch.cos, rd.Uniform(0.0, 1.0), repeats=1000)
+    assert [row.name for row in comparison.rows] == ["Pathwise()"]
+    assert "support moves" in dict(comparison.left_out)["ScoreFunction()"]
+
+
 def test_a_batch_is_refused():
     with pytest.raises(EstimatorError, match=r"batch of shape \(3,\)"):
         compare(toy, rd.Normal(torch.zeros(3), 1.0))

@@ -41,7 +41,9 @@ def test_a_law_without_a_cdf_or_with_several_dimensions_has_fewer_ways_or_none()
     vector = rd.MultivariateNormal(torch.zeros(2), scale_tril=torch.eye(2))
     assert compare(lambda y: y.sum(-1), vector, repeats=100).direct == ()
     assert compare(lambda y: y**2, rd.Poisson(2.0), repeats=100).direct == ()
-    ways = compare(lambda y: torch.tanh(y), rd.StudentT(3.0), repeats=100).direct
+    assert compare(torch.cos, rd.VonMises(0.3, 2.0), repeats=100).direct == ()
+    assert compare(torch.cos, rd.InverseGaussian(1.0, 2.0), repeats=100).direct != ()
+    ways = compare(torch.tanh, rd.StudentT(3.0), repeats=100).direct
     assert [way.name for way in ways] == ["inverse CDF, from a table", "Metropolis-Hastings"]
 
 

@@ -138,6 +138,15 @@ def test_pathwise_through_a_coin_is_refused_with_the_name_of_one_that_works():
         reparam.expectation(square, law, estimator=Pathwise())
 
 
+def test_the_score_function_is_refused_where_the_support_moves():
+    """E y of U(0, h) is h/2, but the score of the draw says E[y·(-1/h)] = -1/2."""
+    high = torch.tensor(1.0, requires_grad=True)
+    for law in (rd.Uniform(0.0, high), td.Uniform(0.0, high), rd.Independent(rd.Uniform(torch.zeros(2), high), 1)):
+        with pytest.raises(EstimatorError, match=r"support moves with a parameter.*Use Pathwise\(\)"):
+            expectation(lambda y: y.sum(-1) if y.dim() > 1 else y, law, estimator=ScoreFunction())
+    assert expectation(lambda y: y, rd.Pareto(1.0, high), estimator=ScoreFunction()).shape == ()
+
+
 def test_too_many_states_are_refused_with_their_number():
     law = rd.Bernoulli(torch.full((40,), 0.5, requires_grad=True))
     with pytest.raises(EstimatorError, match="couples 40 elements of 2 values each: 1099511627776 evaluations"):

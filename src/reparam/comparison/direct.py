@@ -138,20 +138,19 @@ def _ways(law: Any) -> Iterator[Way]:
 
 
 def _ends(law: Any) -> tuple[Tensor, Tensor] | None:
-    """Between which points nearly all of a law lies, from a few of its own draws; None if it has no CDF."""
+    """Between which points nearly all of a law lies, from a few of its own draws; None if it has no CDF on a line."""
     with torch.no_grad():
-        try:
-            draws = law.sample((10_000,)).double()
-            law.cdf(draws[:1])
-        except (NotImplementedError, AttributeError):
-            return None
+        draws = law.sample((10_000,)).double()
         reach = 2 * (draws.max() - draws.min())
         low, high = (getattr(law.support, name, None) for name in ("lower_bound", "upper_bound"))
         lowest, highest = draws.min() - reach, draws.max() + reach
-        return (
-            lowest if low is None else lowest.clamp(min=float(low)),
-            highest if high is None else highest.clamp(max=float(high)),
-        )
+        lowest = lowest if low is None else lowest.clamp(min=float(low))
+        highest = highest if high is None else highest.clamp(max=float(high))
+        try:
+            levels = law.cdf(torch.linspace(float(lowest), float(highest), 101, dtype=torch.float64)[1:-1])
+        except (NotImplementedError, AttributeError):
+            return None
+        return (lowest, highest) if bool((levels.diff() >= 0).all()) else None  # on a circle it may fall
 
 
 def _table(law: Any, low: Tensor, high: Tensor) -> InverseCdf:

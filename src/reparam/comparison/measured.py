@@ -34,6 +34,7 @@ class Measured:
         evaluations: of f, for one estimate.
         microseconds: for one estimate with its gradient, of ten thousand that are made at once; the fastest such batch.
         exact: the truth, where it is known.
+        rounding: the relative error that f's own dtype, and quadrature, may leave in anything.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Measured:
     evaluations: float
     microseconds: float
     exact: Truth | None
+    rounding: float
 
     @property
     def standard_error(self) -> Tensor:
@@ -72,7 +74,7 @@ class Measured:
         if self.exact is None:
             return math.nan
         off = (self.mean - self.exact.gradient).abs()
-        off = torch.where(off <= 1e-8 * (1 + self.exact.gradient.abs()), 0.0, off)
+        off = torch.where(off <= self.rounding * (1 + self.exact.gradient.abs()), 0.0, off)
         ratio = off / self.standard_error
         return torch.where(off == 0, 0.0, ratio).max().item() if len(off) else 0.0
 
@@ -151,6 +153,7 @@ def measure(
         evaluations=counted.draws / math.ceil(repeats / _CHUNK),
         microseconds=fastest * 1e6,
         exact=exact,
+        rounding=max(1e-8, 16 * torch.finfo(values[0].dtype).eps),
     )
 
 

@@ -60,7 +60,7 @@ class MeasureValued(Estimator):
             return surrogate
         for pair in weak_pairs(elements(law), draws, generator):
             with torch.no_grad():
-                gradient = _gradient(integrand, pair, draws, values.detach()).to(pair.parameter.dtype)
+                gradient = _gradient(integrand, pair, draws, values.detach())
             surrogate = integrand.with_gradient(surrogate, pair.parameter, gradient)
         return surrogate
 
@@ -70,8 +70,8 @@ def _gradient(integrand: Integrand, pair: Pair, draws: Tensor, values: Tensor) -
     shape = pair.parameter.shape
     second = integrand.for_each(values) if pair.second is None else _at(integrand, pair.second, draws, shape)
     each = pair.weight * (_at(integrand, pair.first, draws, shape) - second)
-    gradient = each.mean(0).expand(shape)
-    largest = torch.finfo(pair.parameter.dtype).max
+    gradient = each.mean(0).expand(shape).to(pair.parameter.dtype)
+    largest = torch.finfo(gradient.dtype).max
     return gradient.clamp(-largest, largest)
 
 

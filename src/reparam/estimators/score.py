@@ -14,7 +14,8 @@ __all__ = ["ScoreFunction", "scored"]
 class ScoreFunction(Estimator):
     """``∇E f(y) = E[f(y)·∇log p(y)]``, also called REINFORCE. One evaluation of f a sample.
 
-    For any law with a ``log_prob``, discrete or not, and any f, which is never differentiated in y. The variance grows
+    For any law with a ``log_prob`` whose support stays where it is, discrete or not, and any f, which is never
+    differentiated in y. The variance grows
     with the size of f and with the number of coupled elements; a baseline takes much of it away. The surrogate can be
     differentiated again: its second derivatives are unbiased too.
 
@@ -47,7 +48,9 @@ class ScoreFunction(Estimator):
 
     def refusal(self, law: td.Distribution) -> str:
         """See :meth:`Estimator.refusal`."""
-        return "" if type(law).log_prob is not td.Distribution.log_prob else "it has no log_prob"
+        if type(law).log_prob is td.Distribution.log_prob:
+            return "it has no log_prob"
+        return "its support moves with a parameter, which the score does not see" if _support_moves(law) else ""
 
     def surrogate(
         self, integrand: Integrand, law: td.Distribution, samples: int, generator: torch.Generator | None
@@ -58,6 +61,16 @@ class ScoreFunction(Estimator):
         values = integrand(draws)
         log_prob = integrand.joined(elements(law).log_prob(draws))
         return scored(values, log_prob, self.baseline).mean(0)
+
+
+def _support_moves(law: td.Distribution) -> bool:
+    """Whether an end of the support wants a gradient, as those of a uniform law do."""
+    try:
+        support = elements(law).support
+    except NotImplementedError:  # torch says so of laws whose support it does not know
+        return False
+    ends = (getattr(support, name, None) for name in ("lower_bound", "upper_bound"))
+    return any(isinstance(end, Tensor) and end.requires_grad for end in ends)
 
 
 def scored(values: Tensor, log_prob: Tensor, baseline: Baseline | None) -> Tensor:
