@@ -109,3 +109,15 @@ def test_what_makes_no_sense_is_refused(change, text):
     given = {"log_joint": log_joint, "law": Normal(torch.zeros(2), 1.0), **change}
     with pytest.raises(EstimatorError, match=text):
         evidence_bound(given.pop("log_joint"), given.pop("law"), **given)
+
+
+def test_forward_mode_is_refused_where_it_would_be_another_gradient():
+    def bound(loc, gradient):
+        law = Normal(loc, 0.8)
+        return evidence_bound(log_joint, law, samples=4, gradient=gradient, generator=generator(0)).sum()
+
+    loc = torch.full((10,), 0.5, dtype=torch.float64)
+    forward = torch.func.jvp(lambda loc: bound(loc, "pathwise"), (loc,), (torch.ones_like(loc),))[1]
+    assert forward == pytest.approx(torch.func.grad(lambda loc: bound(loc, "pathwise"))(loc).sum().item())
+    with pytest.raises(NotImplementedError, match="only in reverse mode"):
+        torch.func.jvp(lambda loc: bound(loc, "doubly-reparameterized"), (loc,), (torch.ones_like(loc),))

@@ -18,12 +18,15 @@ from typing import Any, cast
 import torch
 import torch.distributions as td
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.autograd import forward_ad
 
 from reparam.distributions import Independent
 from reparam.distributions.base import Law
 from reparam.errors import EstimatorError
+from reparam.estimators.first_order import first_order
 
-__all__ = ["Estimator", "Function", "Integrand", "as_made", "attached", "draw", "elements"]
+__all__ = ["Estimator", "Function", "Integrand", "as_made", "attached", "draw", "elements", "wants_gradient"]
 
 Function = Callable[[Tensor], Tensor]
 
@@ -124,8 +127,11 @@ class Integrand:
         return by_element.reshape(*by_element.shape[:first], self.num_coupled, *rest)
 
     def with_gradient(self, value: Tensor, parameter: Tensor, gradient: Tensor) -> Tensor:
-        """``value`` ``[*b]``, to the bit, with ``gradient`` in ``parameter``, both ``[*elements, *rest]``."""
-        moving = gradient.detach() * (parameter - parameter.detach())
+        """``value`` ``[*b]``, to the bit, with the first derivative ``gradient`` in ``parameter``.
+
+        Both are ``[*elements, *rest]``.
+        """
+        moving = gradient.detach() * (first_order(parameter) - parameter.detach())
         rest = tuple(range(len(self._element_shape), moving.dim()))
         return value + self.joined(moving.sum(rest) if rest else moving).to(value.dtype)
 
@@ -133,6 +139,12 @@ class Integrand:
 def attached(value: Tensor, parameter: Tensor, gradient: Tensor) -> Tensor:
     """``value``, to the bit, with ``gradient`` as its derivative in ``parameter``; elementwise."""
     return value + gradient.detach() * (parameter - parameter.detach())
+
+
+def wants_gradient(tensor: Tensor) -> bool:
+    """Whether a derivative in this tensor is being taken, in reverse or in forward mode."""
+    moving = is_functorch_wrapped_tensor(tensor) or forward_ad.unpack_dual(tensor).tangent is not None
+    return tensor.requires_grad or moving
 
 
 def elements(law: td.Distribution) -> td.Distribution:

@@ -13,7 +13,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam.errors import EstimatorError
-from reparam.estimators.base import draw, elements
+from reparam.estimators.base import draw, elements, wants_gradient
 
 __all__ = ["evidence_bound"]
 
@@ -47,6 +47,7 @@ def evidence_bound(
 
     Raises:
         EstimatorError: q has no ``rsample``; ``gradient`` is none of these; ``log_joint`` gives another shape.
+        NotImplementedError: the doubly reparameterized gradient, in forward mode.
 
     Example:
         >>> from reparam.distributions import Normal
@@ -72,7 +73,9 @@ def evidence_bound(
         score = law.log_prob(draws.detach())
         log_density = log_density - (score - score.detach())
     log_weights = log_joint_values - log_density
-    if gradient == "doubly-reparameterized" and draws.requires_grad:
+    if gradient == "doubly-reparameterized" and wants_gradient(draws):
+        if not draws.requires_grad:
+            raise NotImplementedError("no doubly reparameterized gradient in forward mode, only in reverse mode")
         shares = torch.softmax(log_weights.detach(), 0)
         shares = shares[(..., *(None for _ in law.event_shape))]
         draws.register_hook(lambda grad: shares * grad)

@@ -28,8 +28,7 @@ class MeasureValued(Estimator):
 
     The pairs of the concentrations of Gamma, Beta and Dirichlet are found by Newton's method, in float64: some 0.05 ms
     each, and not inside ``vmap``. Counts beyond 2²⁴ in float32 cannot be told from their successors: Poisson takes the
-    next number instead, and for Binomial float64 is needed. The gradient is of the first order only: a derivative of it
-    sees no dependence on the parameters.
+    next number instead, and for Binomial float64 is needed. First derivatives only.
 
     Example:
         >>> from reparam import expectation

@@ -18,6 +18,7 @@ from reparam.distributions.straight_through import (
 from reparam.errors import EstimatorError
 from reparam.estimators.base import Estimator, Integrand, attached, draw
 from reparam.estimators.discrete import is_coin, log_odds, log_weights, probabilities, refusal_unless_vectors
+from reparam.estimators.first_order import first_order
 from reparam.estimators.pathwise import check_path
 
 __all__ = ["GumbelSoftmax", "ReinMax", "StraightThrough", "checked_temperature"]
@@ -138,7 +139,7 @@ class ReinMax(_Moved):
 
     def _draws(self, law: td.Distribution, samples: int, generator: torch.Generator | None) -> Tensor:
         drawn: Tensor = draw(law, (samples,), generator)
-        logits = log_odds(law) if is_coin(law) else log_weights(law)
+        logits = first_order(log_odds(law) if is_coin(law) else log_weights(law))
         probs = probabilities(law).detach()
         middle = (drawn + probs) / 2
         if is_coin(law):

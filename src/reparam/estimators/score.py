@@ -5,7 +5,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam.errors import EstimatorError
-from reparam.estimators.base import Estimator, Integrand, draw, elements
+from reparam.estimators.base import Estimator, Integrand, draw, elements, wants_gradient
 from reparam.estimators.baselines import Baseline
 
 __all__ = ["ScoreFunction", "scored"]
@@ -70,7 +70,7 @@ def _support_moves(law: td.Distribution) -> bool:
     except NotImplementedError:  # torch says so of laws whose support it does not know
         return False
     ends = (getattr(support, name, None) for name in ("lower_bound", "upper_bound"))
-    return any(isinstance(end, Tensor) and end.requires_grad for end in ends)
+    return any(isinstance(end, Tensor) and wants_gradient(end) for end in ends)
 
 
 def scored(values: Tensor, log_prob: Tensor, baseline: Baseline | None) -> Tensor:

@@ -16,6 +16,7 @@ from reparam.distributions.precision import minus_log, tails
 from reparam.errors import EstimatorError
 from reparam.estimators.base import Estimator, Function, Integrand
 from reparam.estimators.discrete import as_draws, probabilities, refusal_unless_classes
+from reparam.estimators.first_order import first_order
 from reparam.estimators.leave_out import leave_out_ratios
 
 __all__ = ["SumAndSample", "UnorderedSet"]
@@ -71,7 +72,7 @@ class _Subsets(Estimator):
         classes, values, weights, slopes = self._estimate(f, probs.detach().double(), samples, generator)
         value = integrand.joined((weights * values).sum(0)).to(values.dtype)
         chosen = probs.expand(*classes.shape, probs.shape[-1]).gather(-1, classes.unsqueeze(-1)).squeeze(-1)
-        moving = (slopes.detach() * (chosen - chosen.detach())).sum(0)
+        moving = (slopes.detach() * (first_order(chosen) - chosen.detach())).sum(0)
         return value + integrand.joined(moving).to(value.dtype)
 
 

@@ -24,6 +24,7 @@ from reparam import noise
 from reparam.distributions.categorical import one_hot
 from reparam.distributions.precision import open_sigmoid, positive_range
 from reparam.errors import EstimatorError
+from reparam.estimators.base import wants_gradient
 from reparam.estimators.discrete import made_with
 from reparam.estimators.hahn_jordan import beta_concentration, gamma_concentration, gamma_scale
 from reparam.reparameterize import location_scale
@@ -55,11 +56,11 @@ def known_laws() -> list[str]:
 @weak_pairs.register
 def _normal(law: td.Normal, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
     loc, scale = law.loc.detach(), law.scale.detach()
-    if law.loc.requires_grad:  # ∂p/∂μ is a Rayleigh law to either side
+    if wants_gradient(law.loc):  # ∂p/∂μ is a Rayleigh law to either side
         radius = torch.sqrt(2 * _exponential(draws, generator)).to(draws.dtype)
         first, second = location_scale(radius, loc, scale), location_scale(-radius, loc, scale)
         yield Pair(law.loc, 1 / (scale * math.sqrt(2 * math.pi)), first, second)
-    if law.scale.requires_grad:
+    if wants_gradient(law.scale):
         # σ·∂p/∂σ is the double-sided Maxwell law minus the law itself. M·U is normal if U is uniform, and that is the
         # coupling: given the normal draw ε, the Maxwell one is √(ε² + 2e) on the same side.
         standard = (draws - loc) / scale
@@ -69,7 +70,7 @@ def _normal(law: td.Normal, draws: Tensor, generator: torch.Generator | None) ->
 
 @weak_pairs.register
 def _exponential_law(law: td.Exponential, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
-    if law.rate.requires_grad:
+    if wants_gradient(law.rate):
         rate = law.rate.detach()
         longer = draws + _exponential(draws, generator) / rate
         yield Pair(law.rate, -1 / rate, _positive(longer.log(), draws))
@@ -78,11 +79,11 @@ def _exponential_law(law: td.Exponential, draws: Tensor, generator: torch.Genera
 @weak_pairs.register
 def _gamma(law: td.Gamma, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
     concentration, rate = law.concentration.detach().double(), law.rate.detach().double()
-    if law.concentration.requires_grad:
+    if wants_gradient(law.concentration):
         halves = gamma_concentration(_exponential(draws, generator), concentration)
         first, second = (_positive(half - rate.log(), draws) for half in (halves.above, halves.below))
         yield Pair(law.concentration, halves.weight, first, second)
-    if law.rate.requires_grad:
+    if wants_gradient(law.rate):
         halves = gamma_scale(_exponential(draws, generator), concentration)
         log_mean = concentration.log() - rate.log()
         first, second = (_positive(half + log_mean, draws) for half in (halves.above, halves.below))
@@ -94,7 +95,7 @@ def _beta(law: td.Beta, draws: Tensor, generator: torch.Generator | None) -> Ite
     parameters = law.concentration1, law.concentration0
     a, b = (value.detach().double() for value in parameters)
     for parameter, own, other, sign in ((parameters[0], a, b, 1), (parameters[1], b, a, -1)):
-        if parameter.requires_grad:
+        if wants_gradient(parameter):
             halves = beta_concentration(_exponential(draws, generator), own, other)
             first, second = (open_sigmoid(sign * half, draws) for half in (halves.above, halves.below))
             yield Pair(parameter, halves.weight, first, second)
@@ -102,7 +103,7 @@ def _beta(law: td.Beta, draws: Tensor, generator: torch.Generator | None) -> Ite
 
 @weak_pairs.register
 def _dirichlet(law: td.Dirichlet, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
-    if not law.concentration.requires_grad:
+    if not wants_gradient(law.concentration):
         return
     # Component j is a beta draw; how the others share the rest does not depend on it, nor on its concentration.
     concentration = law.concentration.detach().double()
@@ -126,10 +127,10 @@ def _weibull(law: td.Weibull, draws: Tensor, generator: torch.Generator | None) 
     # The draw is scale·t^(1/k), t standard exponential.
     scale, shape = law.scale.detach().double(), law.concentration.detach().double()
     level = _level_of_weibull(draws, scale, shape, generator)
-    if law.scale.requires_grad:
+    if wants_gradient(law.scale):
         longer = (level + _exponential(draws, generator)).log()
         yield Pair(law.scale, shape / scale, _positive(longer / shape + scale.log(), draws))
-    if law.concentration.requires_grad:
+    if wants_gradient(law.concentration):
         # k·∂p/∂k as a law of t is that of t minus (t - 1)·log t·exp(-t).
         moved = _steeper_level(level)
         yield Pair(law.concentration, -1 / shape, _positive(moved.log() / shape + scale.log(), draws))
@@ -161,7 +162,7 @@ def _steeper_level(level: Tensor) -> Tensor:
 
 @weak_pairs.register
 def _poisson(law: td.Poisson, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
-    if law.rate.requires_grad:
+    if wants_gradient(law.rate):
         # Of a count so large that its dtype does not hold the next one, a slope.
         step = torch.where(draws + 1 > draws, 1.0, draws * torch.finfo(draws.dtype).eps)
         more = draws + step.to(draws.dtype)
@@ -171,7 +172,7 @@ def _poisson(law: td.Poisson, draws: Tensor, generator: torch.Generator | None) 
 @weak_pairs.register
 def _bernoulli(law: td.Bernoulli, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
     parameter, slope = _chance(law)
-    if parameter.requires_grad:  # f(1) - f(0), one of which is f(y)
+    if wants_gradient(parameter):  # f(1) - f(0), one of which is f(y)
         yield Pair(parameter, (1 - 2 * draws) * slope, 1 - draws)
 
 
@@ -179,7 +180,7 @@ def _bernoulli(law: td.Bernoulli, draws: Tensor, generator: torch.Generator | No
 def _binomial(law: td.Binomial, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
     _refuse_gradient(law, law.total_count)
     parameter, slope = _chance(law)
-    if parameter.requires_grad:
+    if wants_gradient(parameter):
         # n·E[f(k + 1) - f(k)], k of n - 1 trials: the draw without one of its trials, which one being left to chance.
         count = law.total_count.detach()
         success = noise.bernoulli((draws / count.clamp(min=1)).clamp(max=1), generator=generator)
@@ -188,7 +189,7 @@ def _binomial(law: td.Binomial, draws: Tensor, generator: torch.Generator | None
 
 
 def _refuse_gradient(law: td.Distribution, total_count: Tensor) -> None:
-    if total_count.requires_grad:
+    if wants_gradient(total_count):
         raise EstimatorError(
             f"total_count of {type(law).__name__} is a whole number, and there is no derivative in it; use "
             "total_count.detach()"
@@ -202,11 +203,11 @@ def _negative_binomial(law: td.NegativeBinomial, draws: Tensor, generator: torch
     count, value = law.total_count.detach().double(), parameter.detach().double()
     log_failure = torch.log1p(-value) if name == "probs" else logsigmoid(-value)
     log_success = value.log() if name == "probs" else logsigmoid(value)
-    if law.total_count.requires_grad:
+    if wants_gradient(law.total_count):
         # The same law is a sum of a Poisson number of logarithmic ones, whose rate is proportional to total_count.
         more = _logarithmic(-log_failure, draws, generator)
         yield Pair(law.total_count, -log_failure, _as_counts(draws.double() + more, draws))
-    if parameter.requires_grad:
+    if wants_gradient(parameter):
         # o·∂/∂o takes G to G + e, e standard exponential, with weight r. That adds Poisson(o·e) to the count, which is
         # geometric; it is not 0 with the probability of a success, and where it is 0 nothing changes.
         weight = count / (1 - value) if name == "probs" else count * torch.sigmoid(value)
@@ -218,7 +219,7 @@ def _negative_binomial(law: td.NegativeBinomial, draws: Tensor, generator: torch
 def _geometric_law(law: td.Geometric, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
     # The negative binomial law of one failure, success and failure being exchanged.
     name, parameter = made_with(law)
-    if parameter.requires_grad:
+    if wants_gradient(parameter):
         value = parameter.detach().double()
         hazard = -torch.log1p(-value) if name == "probs" else -logsigmoid(-value)
         weight = -1 / value if name == "probs" else -torch.sigmoid(-value)
@@ -230,7 +231,7 @@ def _geometric_law(law: td.Geometric, draws: Tensor, generator: torch.Generator 
 @weak_pairs.register(td.OneHotCategorical)
 def _categorical(law: Any, draws: Tensor, generator: torch.Generator | None) -> Iterator[Pair]:
     probs = law.probs
-    if not probs.requires_grad:
+    if not wants_gradient(probs):
         return
     for j in range(probs.shape[-1]):
         chosen = torch.full_like(draws[..., 0] if law.event_shape else draws, j)
