@@ -4,10 +4,12 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 
+from reparam.distributions import Normal
 from reparam.errors import SamplerError
 from reparam.noise import generator
-from reparam.samplers import Hmc, Mala, RandomWalk, UnadjustedLangevin, adapt, effective_sample_size, run
+from reparam.samplers import Gibbs, Hmc, Mala, RandomWalk, UnadjustedLangevin, adapt, effective_sample_size, run
 from reparam.samplers.running import _window_ends
 from tests.samplers.targets import GAUSSIAN
 
@@ -78,3 +80,35 @@ def test_what_is_refused() -> None:
         adapt(UnadjustedLangevin(GAUSSIAN.log_density, 1.0), start)
     with pytest.raises(SamplerError, match="wanted by the position"):
         adapt(kernel, start.requires_grad_())
+
+
+def test_forward_mode_is_refused_and_never_dropped():
+    """A tangent is no less a wish for a gradient than requires_grad is."""
+    start = torch.zeros(4)
+
+    def last(scale, make, **options):
+        return run(make(lambda x: -((x / scale) ** 2) / 2), start, 3, **options).draws[-1].sum()
+
+    def forward(make, **options):
+        return torch.func.jvp(lambda scale: last(scale, make, **options), (torch.tensor(2.0),), (torch.tensor(1.0),))
+
+    with pytest.raises(SamplerError, match="a gradient is wanted by a parameter of logdensity_fn"):
+        forward(lambda f: RandomWalk(f, step_size=1.0))
+    with pytest.raises(RuntimeError, match="requires_grad_"):  # torch's own: a slope inside of its transforms
+        forward(lambda f: UnadjustedLangevin(f, step_size=0.5), differentiable=True)
+
+
+def test_a_slope_refuses_a_position_with_a_tangent():
+    kernel = UnadjustedLangevin(lambda x: -(x**2) / 2, step_size=0.5)
+    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="no forward mode"):
+        run(kernel, forward_ad.make_dual(torch.ones(4), torch.ones(4)), 3, differentiable=True)
+
+
+def test_gibbs_goes_in_forward_mode():
+    def last(loc):
+        kernel = Gibbs({"x": lambda at: Normal(loc + 0.5 * at["y"], 1.0), "y": lambda at: Normal(0.5 * at["x"], 1.0)})
+        chains = run(kernel, {"x": torch.zeros(3), "y": torch.zeros(3)}, 2, generator=generator(0), differentiable=True)
+        return chains.draws["x"][-1]
+
+    _, moved = torch.func.jvp(last, (torch.tensor(0.3),), (torch.tensor(1.0),))
+    torch.testing.assert_close(moved, torch.full((3,), 1.25))  # 1 of the second sweep, and 1/4 of the first

@@ -18,7 +18,6 @@ from typing import Any, cast
 import torch
 import torch.distributions as td
 from torch import Tensor
-from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.autograd import forward_ad
 
 from reparam.distributions import Independent
@@ -143,8 +142,7 @@ def attached(value: Tensor, parameter: Tensor, gradient: Tensor) -> Tensor:
 
 def wants_gradient(tensor: Tensor) -> bool:
     """Whether a derivative in this tensor is being taken, in reverse or in forward mode."""
-    moving = is_functorch_wrapped_tensor(tensor) or forward_ad.unpack_dual(tensor).tangent is not None
-    return tensor.requires_grad or moving
+    return tensor.requires_grad or forward_ad.unpack_dual(tensor).tangent is not None
 
 
 def elements(law: td.Distribution) -> td.Distribution:

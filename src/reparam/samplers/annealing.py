@@ -9,7 +9,7 @@ from torch import Tensor
 from reparam import noise
 from reparam.errors import SamplerError
 from reparam.estimators.base import draw
-from reparam.samplers.kernels import positive, whole
+from reparam.samplers.kernels import positive, refuse_forward_mode, whole
 
 __all__ = ["annealed_bound"]
 
@@ -113,6 +113,7 @@ def _slope(
 ) -> Tensor:
     """``∇[(1 - β) log q + β log_target]``, with the graph behind it if ``differentiable``."""
     with torch.enable_grad():
+        refuse_forward_mode(z)
         place = z if differentiable and z.requires_grad else z.detach().requires_grad_()
         log_initial = initial_law.log_prob(place)
         log_bridge = (1 - beta) * log_initial + beta * _log_density(log_target, place, log_initial)

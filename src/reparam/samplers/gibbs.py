@@ -8,7 +8,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam.errors import SamplerError
-from reparam.estimators.base import draw, elements
+from reparam.estimators.base import draw, elements, wants_gradient
 from reparam.samplers.kernels import Info, Kernel, State
 
 __all__ = ["Gibbs"]
@@ -71,7 +71,7 @@ class Gibbs(Kernel):
 
     def wanting(self, position: Mapping[str, Tensor]) -> str:
         """See :meth:`Kernel.wanting`: looks at the laws of the first sweep, without drawing."""
-        found = [f"block {name!r} of the position" for name, block in position.items() if block.requires_grad]
+        found = [f"block {name!r} of the position" for name, block in position.items() if wants_gradient(block)]
         with torch.enable_grad():
             for name in self.conditionals if not found else ():
                 if _wants_gradient(self._law(name, position)):
@@ -108,7 +108,7 @@ class Gibbs(Kernel):
 
 def _wants_gradient(law: td.Distribution) -> bool:
     """Whether a parameter of the law has a gradient behind it."""
-    return any(tensor.requires_grad for tensor in _tensors(law))
+    return any(wants_gradient(tensor) for tensor in _tensors(law))
 
 
 def _tensors(value: Any) -> list[Tensor]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from reparam import noise
 from reparam.errors import SamplerError
+from reparam.estimators.base import wants_gradient
 from reparam.reparameterize import implicit
 from reparam.samplers.table import MonotoneTable
 
@@ -136,7 +137,7 @@ class InverseCdf:
         draws = self._draw(sample_shape, generator)
         if not torch.is_grad_enabled():
             return draws.to(self.dtype)
-        if not self.cdf(draws).requires_grad:
+        if not wants_gradient(self.cdf(draws)):
             raise SamplerError(
                 "no gradient exists: what cdf returns depends on no tensor that wants one, or is cut off from it "
                 "(numpy, detach); use sample() for draws without gradient"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from reparam import noise
 from reparam.errors import SamplerError
+from reparam.estimators.base import wants_gradient
 
 __all__ = [
     "Info",
@@ -23,6 +24,7 @@ __all__ = [
     "leapfrog",
     "positive",
     "refuse_dropped_gradient",
+    "refuse_forward_mode",
     "require_finite",
     "where_chain",
     "whole",
@@ -70,6 +72,16 @@ class Kernel(ABC):
         """What wants a gradient of a chain that starts there, in words; empty if nothing does."""
 
 
+def refuse_forward_mode(position: Tensor) -> None:
+    """A slope is taken in reverse mode, at a place of its own, and would lose the tangent of the position.
+
+    Raises:
+        NotImplementedError: the position has one.
+    """
+    if wants_gradient(position) and not position.requires_grad:
+        raise NotImplementedError("no forward mode through slopes of a log density; use reverse mode")
+
+
 class TunedKernel(Kernel):
     """A kernel with a log density, a step size and a diagonal mass matrix.
 
@@ -102,10 +114,11 @@ class TunedKernel(Kernel):
     def wanting(self, position: Tensor) -> str:
         """See :meth:`Kernel.wanting`."""
         named = {"the position": position, "step_size": self.step_size, "inverse_mass": self.inverse_mass}
-        found = [name for name, tensor in named.items() if tensor.requires_grad]
+        found = [name for name, tensor in named.items() if wants_gradient(tensor)]
         if not found:
             with torch.enable_grad():
-                found = ["a parameter of logdensity_fn"] if self.logdensity_fn(position.detach()).requires_grad else []
+                moves = wants_gradient(self.logdensity_fn(position.detach()))
+                found = ["a parameter of logdensity_fn"] if moves else []
         return ", ".join(found)
 
     def log_density(self, position: Tensor) -> Tensor:
@@ -126,6 +139,7 @@ class TunedKernel(Kernel):
     def with_slope(self, position: Tensor, differentiable: bool) -> tuple[Tensor, Tensor]:
         """Log density and its gradient; with ``differentiable``, both with the graph behind them."""
         with torch.enable_grad():
+            refuse_forward_mode(position)
             kept = differentiable and position.requires_grad
             place = position if kept else position.detach().requires_grad_()
             value = self.log_density(place)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reparam import noise
 from reparam.errors import SamplerError
-from reparam.estimators.base import draw
+from reparam.estimators.base import draw, wants_gradient
 
 __all__ = ["RejectionDraws", "Trials", "accepts", "rejection_sample", "trials_until"]
 
@@ -95,7 +95,7 @@ def rejection_sample(
             raise SamplerError(
                 f"log_accept must return one number for each proposal, {(size, *batch_shape)}; got {got}"
             )
-        if log_probability.requires_grad:
+        if wants_gradient(log_probability):
             raise SamplerError(
                 "draws by rejection have no gradient: which proposal is kept jumps when log_accept changes, and that "
                 "wants a gradient. Use expectation(..., estimator=RejectionReparameterized(...)), or "
