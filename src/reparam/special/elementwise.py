@@ -12,7 +12,7 @@ from torch import Tensor
 
 __all__ = ["in_pieces", "opaque", "where_each"]
 
-_CACHE = 2**19  # bytes: what a CPU core has close at hand, at least
+_CACHE = 2**21  # bytes: what a CPU core has close at hand, at least
 
 Values = TypeVar("Values", bound=Tensor | tuple[Tensor, ...])
 
@@ -52,7 +52,8 @@ def opaque(function: Callable[..., Values]) -> Callable[..., Values]:
 
     def broadcast(*arguments: Any) -> Values:
         tensors, options = _parted(arguments)
-        result: Values = operation(*(tensor.detach() for tensor in torch.broadcast_tensors(*tensors)), *options)
+        fixed = [tensor.detach() for tensor in torch.broadcast_tensors(*tensors)]
+        result: Values = (whole if _nobody_looks(fixed) else operation)(*fixed, *options)
         return result
 
     return broadcast
@@ -111,6 +112,17 @@ def _each(values: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 def _waits_for_nobody(tensor: Tensor) -> bool:
     """Whether looking at values and sizes is free."""
     return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def _nobody_looks(tensors: list[Tensor]) -> bool:
+    """Whether it need not be one operation for anybody, which takes some 20 µs."""
+    return (
+        not torch.compiler.is_compiling()
+        and torch._C._functorch.peek_interpreter_stack() is None
+        and torch._C._len_torch_dispatch_stack() == 0
+        and torch._C._get_tracing_state() is None
+        and all(type(tensor) is Tensor for tensor in tensors)
+    )
 
 
 def _parted(arguments: tuple[Any, ...]) -> tuple[list[Tensor], list[Any]]:
