@@ -136,13 +136,8 @@ class _Moving(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         # The saved output is y with its history, so a second backward pass sees the velocity change along y too.
-        speeds = list(reversed(ctx.velocity(*ctx.saved_tensors)))
-        # Taken off one by one, so that the next product finds the memory of the last velocity.
-        grads: list[Tensor | None] = []
-        for wanted in ctx.needs_input_grad[2:]:
-            speed = speeds.pop()
-            grads.append(grad * _made(speed) if wanted else None)
-        return None, None, *grads
+        speeds = zip(ctx.velocity(*ctx.saved_tensors), ctx.needs_input_grad[2:], strict=True)
+        return None, None, *(grad * _made(speed) if wanted else None for speed, wanted in speeds)
 
 
 class _MovingForward(_Moving):

@@ -63,7 +63,8 @@ class Weibull(InverseCdf, td.Weibull):
         return self._at(minus_log(upper, lower))
 
     def _quick_quantile(self, noise: Tensor) -> Tensor:
-        return _stretched(*self._wide(), noise, True, *positive_range(self.scale))
+        scale, concentration = self._wide()
+        return _stretched(scale, concentration, noise, True, *positive_range(self.scale))
 
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         return self._at(exponential_level(log_lower, log_upper))
@@ -169,7 +170,8 @@ class Pareto(InverseCdf, td.Pareto):
         return self._at(minus_log(upper, lower))
 
     def _quick_quantile(self, noise: Tensor) -> Tensor:
-        return _stretched(*self._wide(), noise, False, 0.0, torch.finfo(self.scale.dtype).max)
+        scale, alpha = self._wide()
+        return _stretched(scale, alpha, noise, False, 0.0, torch.finfo(self.scale.dtype).max)
 
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         return self._at(exponential_level(log_lower, log_upper))
@@ -344,7 +346,7 @@ def _stretched(
     return attach(drawn, velocities, scale, shape, noise, power)
 
 
-@opaque
+@partial(opaque, depth=1)
 def _raw_stretched(
     scale: Tensor, shape: Tensor, noise: Tensor, logarithmic: bool, smallest: float, largest: float
 ) -> tuple[Tensor, Tensor]:
@@ -375,12 +377,13 @@ def _stretched_velocities(
     return moving / scale, -moving / shape * ((time.log() if logarithmic else time) / shape), along_noise, None
 
 
-@opaque
+@partial(opaque, depth=1)
 def _quick_stretched_velocities(
     drawn: Tensor, scale: Tensor, shape: Tensor, power: Tensor, smallest: float, largest: float
 ) -> tuple[Tensor, Tensor]:
     along_scale, along_shape = drawn / scale, (power / shape).mul_(drawn).neg_()
-    return stop(drawn, smallest, largest, along_scale, along_shape)
+    stop(drawn, smallest, largest, along_scale, along_shape)
+    return along_scale, along_shape
 
 
 @td.register_kl(Weibull, Weibull)  # type: ignore[untyped-decorator]

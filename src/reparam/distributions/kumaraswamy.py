@@ -139,7 +139,7 @@ def _log_power(b: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
     return -minus_log(-torch.expm1(-quotient), torch.exp(-quotient)) - torch.relu(least - log_quotient)
 
 
-@opaque
+@partial(opaque, depth=1)
 def _raw_draw(a: Tensor, b: Tensor, noise: Tensor, smallest: float, largest: float) -> tuple[Tensor, Tensor, Tensor]:
     """The draw, ``log(1 - e^-q)``, and how that falls with log b, ``q·e^-q/(1 - e^-q)``: in float32."""
     time, least = level(noise), torch.finfo(a.dtype).tiny
@@ -178,9 +178,11 @@ def _slope(log_power: Tensor) -> Tensor:
     return minus_log(rest, power) * rest / power
 
 
-@opaque
+@partial(opaque, depth=1)
 def _quick_velocities(
     drawn: Tensor, a: Tensor, b: Tensor, log_power: Tensor, slope: Tensor, smallest: float, largest: float
 ) -> tuple[Tensor, Tensor]:
     speed = (drawn / a).neg_()
-    return stop(drawn, smallest, largest, (log_power / a).mul_(speed), (slope / b).mul_(speed))
+    along_a, along_b = (log_power / a).mul_(speed), (slope / b).mul_(speed)
+    stop(drawn, smallest, largest, along_a, along_b)
+    return along_a, along_b

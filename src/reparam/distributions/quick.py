@@ -21,12 +21,14 @@ def level(noise: Tensor) -> Tensor:
     return (1 - u).log_().float().neg_()
 
 
-def stop(drawn: Tensor, smallest: float, largest: float, *velocities: Tensor) -> tuple[Tensor, ...]:
-    """The velocities, overwritten with 0 where the draw is at an end; looks at values.
+def stop(drawn: Tensor, smallest: float, largest: float, *velocities: Tensor) -> None:
+    """Overwrite velocities with 0 where the draw is at an end; looks at values.
 
     Example:
-        >>> stop(torch.tensor([0.0, 0.5]), 0.0, 1.0, torch.tensor([torch.nan, 1.0]))
-        (tensor([0., 1.]),)
+        >>> velocity = torch.tensor([torch.nan, 1.0])
+        >>> stop(torch.tensor([0.0, 0.5]), 0.0, 1.0, velocity)
+        >>> velocity
+        tensor([0., 1.])
     """
     if len(drawn) > 0:
         least, most = torch.aminmax(drawn)
@@ -34,4 +36,3 @@ def stop(drawn: Tensor, smallest: float, largest: float, *velocities: Tensor) ->
             ended = (drawn <= smallest) | (drawn >= largest)
             for velocity in velocities:
                 velocity.masked_fill_(ended, 0.0)
-    return velocities

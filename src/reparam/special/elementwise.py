@@ -12,12 +12,12 @@ from torch import Tensor
 
 __all__ = ["in_pieces", "opaque", "where_each"]
 
-_CACHE = 2**21  # bytes: what a CPU core has close at hand, at least
+_CACHE = 2**19  # bytes: what a CPU core has close at hand, at least
 
 Values = TypeVar("Values", bound=Tensor | tuple[Tensor, ...])
 
 
-def opaque(function: Callable[..., Values]) -> Callable[..., Values]:
+def opaque(function: Callable[..., Values], depth: int = 4) -> Callable[..., Values]:
     """Make an elementwise function, written with torch operations, one operation: for ``vmap`` and for compilers.
 
     A compiler would take half a minute over some hundreds of operations, and minutes over an iteration. The operation
@@ -25,11 +25,12 @@ def opaque(function: Callable[..., Values]) -> Callable[..., Values]:
 
     Args:
         function: of vectors; its annotations say what is a tensor. It returns one or more new ones, of their dtype.
+        depth: as for :func:`in_pieces`; 1 where a few cheap passes are all, so that calling them would cost as much.
     """
 
     def whole(*arguments: Any) -> Values:
         tensors, options = _parted(arguments)
-        return in_pieces(lambda *piece: function(*piece, *options), *tensors)
+        return in_pieces(lambda *piece: function(*piece, *options), *tensors, depth=depth)
 
     name = f"reparam::{function.__name__.strip('_')}"
     schema = torch.library.infer_schema(function, mutates_args=())
