@@ -71,3 +71,17 @@ def test_the_level_is_exact_in_both_tails():
     torch.testing.assert_close(level(noise[3:]), exact[3:].float(), rtol=1e-7, atol=0)
     torch.testing.assert_close(level(noise), exact.float(), rtol=1e-7, atol=0)
     assert level(noise[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(("kind", "shape"), [(Weibull, 0.042), (Pareto, 0.43)])
+def test_a_draw_whose_velocity_would_overflow_is_the_largest(kind, shape):
+    scale, shape = (torch.tensor(value, requires_grad=True) for value in (1.0, shape))
+    drawn = kind(scale, shape).from_noise(torch.tensor(1 - 2.0**-53, dtype=torch.float64))
+    assert drawn == torch.finfo(torch.float32).max
+    assert [part.item() for part in torch.autograd.grad(drawn, (scale, shape))] == [0.0, 0.0]
+
+
+def test_kumaraswamy_where_the_quotient_underflows():
+    """y = (t/b)^(1/a): a quotient below the smallest float32 keeps its logarithm."""
+    drawn = Kumaraswamy(torch.tensor(10.0), 3e38).from_noise(torch.tensor(1e-9, dtype=torch.float64))
+    assert drawn.item() == pytest.approx((1e-9 / 3e38) ** 0.1, rel=1e-5)
