@@ -165,3 +165,18 @@ def test_attach_refuses_forward_mode_over_forward_mode():
     torch.testing.assert_close(torch.func.jacrev(torch.func.jacfwd(draw))(rate), expected)
     with pytest.raises(NotImplementedError, match="no forward mode over forward mode"):
         torch.func.jacfwd(torch.func.jacfwd(draw))(rate)
+
+
+def test_a_velocity_that_nobody_wants_is_not_made():
+    made = []
+
+    def velocity(y, rate, shift, _):
+        return -y / rate, lambda: made.append("shift") or torch.ones_like(y), None
+
+    rate, shift = (torch.tensor(2.0, dtype=torch.float64, requires_grad=wanted) for wanted in (True, False))
+    moved = attach(torch.tensor(0.5, dtype=torch.float64), velocity, rate, shift, torch.tensor(3.0))
+    assert torch.autograd.grad(moved, rate)[0].item() == -0.25
+    assert made == []
+    moved = attach(torch.tensor(0.5, dtype=torch.float64), velocity, rate, shift.requires_grad_(), torch.tensor(3.0))
+    assert [part.item() for part in torch.autograd.grad(moved, (rate, shift))] == [-0.25, 1.0]
+    assert made == ["shift"]

@@ -33,6 +33,8 @@ from reparam.errors import ParameterError
 
 __all__ = ["affine", "attach", "forward_over_forward", "implicit", "inverse_cdf", "location_scale", "matvec"]
 
+Velocity = Tensor | Callable[[], Tensor] | None
+
 
 def location_scale(noise: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
     """``y = μ + σ·ε``: broadcast, computed in the widest of the dtypes, returned in the dtype of ``loc``.
@@ -91,7 +93,7 @@ def inverse_cdf(uniform: Tensor, icdf: Callable[[Tensor], Tensor]) -> Tensor:
     return icdf(uniform)
 
 
-def attach(sample: Tensor, velocity: Callable[..., tuple[Tensor, ...]], *parameters: Tensor) -> Tensor:
+def attach(sample: Tensor, velocity: Callable[..., tuple[Velocity, ...]], *parameters: Tensor) -> Tensor:
     """The value of ``sample``, moving with the parameters: ``∂y/∂θ_i = v_i(y, θ)``; elementwise, any order.
 
     Reverse and forward mode, ``vmap`` and repeated differentiation work as far as they do for ``velocity``; forward
@@ -100,7 +102,8 @@ def attach(sample: Tensor, velocity: Callable[..., tuple[Tensor, ...]], *paramet
     Args:
         sample: draws y, any shape; its own gradient, if any, is dropped.
         velocity: a function (not a closure over parameters) of ``(y, *parameters)``, all of the shape of ``sample``,
-            that returns one velocity for each parameter, built from differentiable operations.
+            that returns one velocity for each parameter, built from differentiable operations; for one that is seldom
+            wanted, a function without arguments that makes it; None for what only goes along, without gradient.
         parameters: what y moves with; each broadcasts to the shape of ``sample``. Dimensions in front of that shape
             (the components of a mixture, say) are many parameters at once: they and their velocities arrive with them.
 
@@ -113,7 +116,7 @@ def attach(sample: Tensor, velocity: Callable[..., tuple[Tensor, ...]], *paramet
     """
     fixed = sample.detach()
     wanted = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in parameters)
-    if torch.compiler.is_compiling() and not wanted:
+    if not wanted and not _forward_mode():
         return fixed  # a compiler cannot trace a custom function in vain, nor within the backward pass of another
     expanded = (parameter.expand(parameter.shape[: -fixed.dim() or None] + fixed.shape) for parameter in parameters)
     # A compiler cannot trace a custom forward mode, and does not need it.
@@ -133,7 +136,8 @@ class _Moving(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         # The saved output is y with its history, so a second backward pass sees the velocity change along y too.
-        return None, None, *(grad * speed for speed in ctx.velocity(*ctx.saved_tensors))
+        speeds = zip(ctx.velocity(*ctx.saved_tensors), ctx.needs_input_grad[2:], strict=True)
+        return None, None, *(grad * _made(speed) if wanted else None for speed, wanted in speeds)
 
 
 class _MovingForward(_Moving):
@@ -151,8 +155,22 @@ class _MovingForward(_Moving):
                 "torch.func.jacfwd(torch.func.jacrev(f)), as torch.func.hessian does"
             )
         speeds, shape = ctx.velocity(*ctx.saved_tensors), ctx.saved_tensors[0].shape
-        terms = [speed * tangent for speed, tangent in zip(speeds, tangents[2:], strict=True) if tangent is not None]
-        return torch.stack([term.sum_to_size(shape) for term in terms]).sum(0)
+        terms = [
+            _made(speed) * tangent for speed, tangent in zip(speeds, tangents[2:], strict=True) if tangent is not None
+        ]
+        return torch.stack([term.sum_to_size(shape) for term in terms]).sum(0).to(ctx.saved_tensors[0].dtype)
+
+
+def _made(speed: Velocity) -> Tensor:
+    assert speed is not None, "what only goes along has no gradient"
+    return speed if isinstance(speed, Tensor) else speed()
+
+
+def _forward_mode() -> bool:
+    """Whether a tensor that requires no gradient may still move: in forward mode, or under a transformation."""
+    if torch.compiler.is_compiling():
+        return False
+    return torch.autograd.forward_ad._current_level >= 0 or torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def forward_over_forward() -> bool:

@@ -10,7 +10,7 @@ from torch.distributions.utils import lazy_property
 from reparam.distributions.base import InverseCdf
 from reparam.distributions.odds import has_probs, probs_or_logits
 from reparam.distributions.precision import confine, indicator, minus_log, narrow, positive_range, widen
-from reparam.reparameterize import attach
+from reparam.reparameterize import Velocity, attach
 from reparam.special import exprel
 from reparam.special.elementwise import opaque
 from reparam.special.removable import polynomial
@@ -178,11 +178,11 @@ def _distance_velocity(distance: Tensor, slope: Tensor, _: Tensor) -> tuple[Tens
     return -distance * mean * exprel(-slope * mean), exprel(-slope) * torch.exp(slope * distance)
 
 
-def _quick_distance_velocity(distance: Tensor, slope: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:
+def _quick_distance_velocity(distance: Tensor, slope: Tensor, near: Tensor) -> tuple[Velocity, Velocity]:
     """The same for float32; derivatives take the long way."""
     if torch.is_grad_enabled():
         return _distance_velocity(distance, slope, near)
-    return _quick_velocity(distance, slope), _quick_stretch(distance, slope)
+    return _quick_velocity(distance, slope), lambda: _quick_stretch(distance, slope)
 
 
 @opaque

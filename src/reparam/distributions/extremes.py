@@ -5,6 +5,7 @@ dtype; a draw that would do so, or whose gradient would, is the largest finite n
 """
 
 import math
+from functools import partial
 
 import torch
 import torch.distributions as td
@@ -19,10 +20,13 @@ from reparam.distributions.precision import (
     narrow,
     positive_range,
     standardize,
+    tails,
     widen,
 )
-from reparam.reparameterize import location_scale
+from reparam.distributions.quick import level, stop
+from reparam.reparameterize import Velocity, attach, location_scale
 from reparam.special import exprel, log1prel
+from reparam.special.elementwise import opaque
 
 __all__ = ["GeneralizedPareto", "Pareto", "Weibull"]
 
@@ -57,6 +61,10 @@ class Weibull(InverseCdf, td.Weibull):
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         return self._at(minus_log(upper, lower))
+
+    def _quick_quantile(self, noise: Tensor) -> Tensor:
+        scale, concentration = self._wide()
+        return _stretched(scale, concentration, noise, True, *positive_range(self.scale))
 
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         return self._at(exponential_level(log_lower, log_upper))
@@ -160,6 +168,10 @@ class Pareto(InverseCdf, td.Pareto):
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         return self._at(minus_log(upper, lower))
+
+    def _quick_quantile(self, noise: Tensor) -> Tensor:
+        scale, alpha = self._wide()
+        return _stretched(scale, alpha, noise, False, 0.0, torch.finfo(self.scale.dtype).max)
 
     def _log_quantile(self, log_lower: Tensor, log_upper: Tensor) -> Tensor:
         return self._at(exponential_level(log_lower, log_upper))
@@ -323,6 +335,55 @@ class GeneralizedPareto(InverseCdf, td.GeneralizedPareto):
         rising = concentration < -1
         end = location_scale(-1 / torch.where(rising, concentration, -1.0), loc, scale)
         return torch.where(rising, end, loc).to(self.loc.dtype)
+
+
+def _stretched(
+    scale: Tensor, shape: Tensor, noise: Tensor, logarithmic: bool, smallest: float, largest: float
+) -> Tensor:
+    """``y = scale·e^p``, ``p = t/shape`` or ``log(t)/shape``, t the exponential level of the noise: in float32."""
+    drawn, power = _raw_stretched(scale, shape, noise, logarithmic, smallest, largest)
+    velocities = partial(_stretched_velocities, logarithmic, smallest, largest)
+    return attach(drawn, velocities, scale, shape, noise, power)
+
+
+@partial(opaque, depth=1)
+def _raw_stretched(
+    scale: Tensor, shape: Tensor, noise: Tensor, logarithmic: bool, smallest: float, largest: float
+) -> tuple[Tensor, Tensor]:
+    power = (level(noise).log_() if logarithmic else level(noise)).div_(shape)
+    drawn = power.exp().mul_(scale)
+    # How much larger than the draw the largest of ∂y/∂shape = -y·p/shape and ∂y/∂scale = y/scale is.
+    reach = torch.maximum(power.abs().clamp_(min=1).div_(shape), scale.reciprocal()).clamp_(min=1).mul_(drawn)
+    if len(reach) > 0 and not reach.amax() <= torch.finfo(reach.dtype).max:
+        drawn.masked_fill_(reach.isinf(), largest)
+    return drawn.clamp_(smallest, largest), power
+
+
+def _stretched_velocities(
+    logarithmic: bool, smallest: float, largest: float, drawn: Tensor, *parameters: Tensor
+) -> tuple[Velocity, ...]:
+    scale, shape, noise, power = parameters
+
+    def along_noise() -> Tensor:
+        lower, upper = tails(noise, scale)
+        slope = upper * minus_log(upper, lower) if logarithmic else upper
+        return indicator(drawn - smallest) * indicator(largest - drawn) * drawn / shape / slope
+
+    if not torch.is_grad_enabled():
+        return *_quick_stretched_velocities(drawn, scale, shape, power, smallest, largest), along_noise, None
+    lower, upper = tails(noise, scale)
+    time = minus_log(upper, lower)
+    moving = indicator(drawn - smallest) * indicator(largest - drawn) * drawn
+    return moving / scale, -moving / shape * ((time.log() if logarithmic else time) / shape), along_noise, None
+
+
+@partial(opaque, depth=1)
+def _quick_stretched_velocities(
+    drawn: Tensor, scale: Tensor, shape: Tensor, power: Tensor, smallest: float, largest: float
+) -> tuple[Tensor, Tensor]:
+    along_scale, along_shape = drawn / scale, (power / shape).mul_(drawn).neg_()
+    stop(drawn, smallest, largest, along_scale, along_shape)
+    return along_scale, along_shape
 
 
 @td.register_kl(Weibull, Weibull)  # type: ignore[untyped-decorator]

@@ -1,18 +1,23 @@
 """The Kumaraswamy law: nearly a Beta, with a quantile in closed form."""
 
 import math
+from functools import partial
 
 import torch
 import torch.distributions as td
 from torch import Tensor
 
 from reparam.distributions.base import InverseCdf
-from reparam.distributions.precision import confine, indicator, minus_log, narrow, positive_range, widen
+from reparam.distributions.precision import confine, indicator, minus_log, narrow, positive_range, tails, widen
+from reparam.distributions.quick import level, stop
+from reparam.reparameterize import Velocity, attach
 from reparam.special import log1mexp
+from reparam.special.elementwise import opaque
 
 __all__ = ["Kumaraswamy"]
 
 _EULER = 0.5772156649015329
+_STEEP = 5.0  # log of the largest quotient: at e^5, 1 - e^-q is 1
 
 
 class Kumaraswamy(InverseCdf, td.Kumaraswamy):
@@ -52,14 +57,16 @@ class Kumaraswamy(InverseCdf, td.Kumaraswamy):
 
     def _quantile(self, lower: Tensor, upper: Tensor) -> Tensor:
         (a, b), (smallest, largest) = self._wide(), self._limits
-        # log(1 - e^-q), q = t/b with the exponential level t; where q would underflow, that is log q.
-        log_quotient, least = minus_log(upper, lower).log() - b.log(), math.log(torch.finfo(b.dtype).tiny)
-        quotient = torch.exp(confine(log_quotient, least, 5.0))
-        log_power = -minus_log(-torch.expm1(-quotient), torch.exp(-quotient)) - torch.relu(least - log_quotient)
+        log_power = _log_power(b, lower, upper)
         log_draw = log_power.detach() / a.detach()
         # Next to 0 and 1 nothing is computed: 0 times an infinite derivative would be NaN.
         above, below = indicator(log_draw - math.log(smallest)), indicator(math.log(largest) - log_draw)
         return confine(above * torch.exp(above * below * log_power / a), smallest, largest)
+
+    def _quick_quantile(self, noise: Tensor) -> Tensor:
+        a, b = self._wide()
+        drawn, log_power, slope = _raw_draw(a, b, noise, *self._limits)
+        return attach(drawn, partial(_velocities, *self._limits), a, b, noise, log_power, slope)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats, ``log ab + (a - 1)·log y + (b - 1)·log(1 - y^a)``; -inf off [0, 1].
@@ -123,3 +130,59 @@ class Kumaraswamy(InverseCdf, td.Kumaraswamy):
     def _limits(self) -> tuple[float, float]:
         """The smallest and largest draw."""
         return positive_range(self.concentration1)[0], 1 - torch.finfo(self.concentration1.dtype).eps / 2
+
+
+def _log_power(b: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+    """``log(1 - e^-q)``, q = t/b with the exponential level t; where q would underflow, that is log q."""
+    log_quotient, least = minus_log(upper, lower).log() - b.log(), math.log(torch.finfo(b.dtype).tiny)
+    quotient = torch.exp(confine(log_quotient, least, _STEEP))
+    return -minus_log(-torch.expm1(-quotient), torch.exp(-quotient)) - torch.relu(least - log_quotient)
+
+
+@partial(opaque, depth=1)
+def _raw_draw(a: Tensor, b: Tensor, noise: Tensor, smallest: float, largest: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The draw, ``log(1 - e^-q)``, and how that falls with log b, ``q·e^-q/(1 - e^-q)``: in float32."""
+    time, least = level(noise), torch.finfo(a.dtype).tiny
+    quotient = (time / b).clamp_(max=math.exp(_STEEP))
+    tiny = quotient < least if len(quotient) > 0 and not quotient.amin() >= least else None
+    odds = torch.expm1(quotient.clamp_(min=least)).reciprocal_()
+    log_power = torch.log1p(odds).neg_()
+    if tiny is not None:
+        log_power = torch.where(tiny, time.log() - b.log(), log_power)
+    drawn = (log_power / a).exp_().clamp_(smallest, largest)
+    return drawn, log_power, odds.mul_(quotient)
+
+
+def _velocities(smallest: float, largest: float, drawn: Tensor, *parameters: Tensor) -> tuple[Velocity, ...]:
+    """``-y·log(1 - e^-q)/a²``, ``-y·q/(e^q - 1)/(ab)``, and with the noise ``y·q/(e^q - 1)/(a·t·(1 - u))``."""
+    a, b, noise, log_power, slope = parameters
+
+    def along_noise() -> Tensor:
+        lower, upper = tails(noise, a)
+        moving = indicator(drawn - smallest) * indicator(largest - drawn) * drawn
+        return moving * slope / a / upper / minus_log(upper, lower)
+
+    if not torch.is_grad_enabled():
+        return *_quick_velocities(drawn, a, b, log_power, slope, smallest, largest), along_noise, None, None
+    # From the start, for derivatives.
+    log_power = _log_power(b, *tails(noise, a))
+    slope = _slope(log_power)
+    speed = indicator(drawn - smallest) * indicator(largest - drawn) * drawn / a
+    return -speed * log_power / a, -speed * slope / b, along_noise, None, None
+
+
+def _slope(log_power: Tensor) -> Tensor:
+    """``q/(e^q - 1)`` of ``log(1 - e^-q)``; where that is 0 or near, 0."""
+    safe = log_power.clamp(min=math.log(torch.finfo(log_power.dtype).tiny), max=-torch.finfo(log_power.dtype).tiny)
+    power, rest = safe.exp(), -torch.expm1(safe)
+    return minus_log(rest, power) * rest / power
+
+
+@partial(opaque, depth=1)
+def _quick_velocities(
+    drawn: Tensor, a: Tensor, b: Tensor, log_power: Tensor, slope: Tensor, smallest: float, largest: float
+) -> tuple[Tensor, Tensor]:
+    speed = (drawn / a).neg_()
+    along_a, along_b = (log_power / a).mul_(speed), (slope / b).mul_(speed)
+    stop(drawn, smallest, largest, along_a, along_b)
+    return along_a, along_b

@@ -17,7 +17,7 @@ _CACHE = 2**19  # bytes: what a CPU core has close at hand, at least
 Values = TypeVar("Values", bound=Tensor | tuple[Tensor, ...])
 
 
-def opaque(function: Callable[..., Values]) -> Callable[..., Values]:
+def opaque(function: Callable[..., Values], depth: int = 4) -> Callable[..., Values]:
     """Make an elementwise function, written with torch operations, one operation: for ``vmap`` and for compilers.
 
     A compiler would take half a minute over some hundreds of operations, and minutes over an iteration. The operation
@@ -25,11 +25,12 @@ def opaque(function: Callable[..., Values]) -> Callable[..., Values]:
 
     Args:
         function: of vectors; its annotations say what is a tensor. It returns one or more new ones, of their dtype.
+        depth: as for :func:`in_pieces`; 1 where a few cheap passes are all, so that calling them would cost as much.
     """
 
     def whole(*arguments: Any) -> Values:
         tensors, options = _parted(arguments)
-        return in_pieces(lambda *piece: function(*piece, *options), *tensors)
+        return in_pieces(lambda *piece: function(*piece, *options), *tensors, depth=depth)
 
     name = f"reparam::{function.__name__.strip('_')}"
     schema = torch.library.infer_schema(function, mutates_args=())
@@ -52,7 +53,8 @@ def opaque(function: Callable[..., Values]) -> Callable[..., Values]:
 
     def broadcast(*arguments: Any) -> Values:
         tensors, options = _parted(arguments)
-        result: Values = operation(*(tensor.detach() for tensor in torch.broadcast_tensors(*tensors)), *options)
+        fixed = [tensor.detach() for tensor in torch.broadcast_tensors(*tensors)]
+        result: Values = (whole if _nobody_looks(fixed) else operation)(*fixed, *options)
         return result
 
     return broadcast
@@ -111,6 +113,17 @@ def _each(values: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 def _waits_for_nobody(tensor: Tensor) -> bool:
     """Whether looking at values and sizes is free."""
     return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def _nobody_looks(tensors: list[Tensor]) -> bool:
+    """Whether it need not be one operation for anybody, which takes some 20 µs."""
+    return (
+        not torch.compiler.is_compiling()
+        and torch._C._functorch.peek_interpreter_stack() is None
+        and torch._C._len_torch_dispatch_stack() == 0
+        and torch._C._get_tracing_state() is None
+        and all(type(tensor) is Tensor for tensor in tensors)
+    )
 
 
 def _parted(arguments: tuple[Any, ...]) -> tuple[list[Tensor], list[Any]]:
