@@ -7,7 +7,7 @@ from torch import Tensor
 from reparam import distributions as law
 from reparam.errors import SamplerError
 from reparam.noise import generator
-from reparam.samplers import Gibbs, effective_sample_size, r_hat, run, standard_error
+from reparam.samplers import Gibbs, InverseCdf, effective_sample_size, r_hat, run, standard_error
 from tests.statistical.instruments import check_mean
 
 DOUBLE = torch.float64
@@ -54,6 +54,29 @@ def test_a_skewed_target() -> None:
     draws = run(normal_gamma(), first, 1000, num_discarded=50, generator=generator(1)).draws
     tau, mu = draws["tau"], draws["mu"]
     for values, expected in ((tau, 1.0), ((tau - 1) ** 2, 1 / 3), (mu, 1.0), ((mu - 1) ** 2, 6 / 4)):
+        assert abs(values.mean() - expected) < 5 * standard_error(values), expected
+
+
+class GivenHeight(law.Law):
+    """Of the banana ``x ~ N(0, 1)``, ``y | x ~ N(x²/2, 1)``: x given y, drawn by a table of its CDF."""
+
+    def __init__(self, height: Tensor) -> None:
+        grid = torch.linspace(-7, 7, 1401, dtype=DOUBLE).expand(*height.shape, 1401)
+        density = torch.exp(-(grid**2) / 2 - (height.unsqueeze(-1) - grid**2 / 2) ** 2 / 2)
+        levels = torch.nn.functional.pad(torch.cumulative_trapezoid(density, dim=-1), (1, 0))
+        self.table = InverseCdf.from_table(grid, levels / levels[..., -1:])
+        super().__init__(height.shape, validate_args=False)
+
+    def sample(self, sample_shape=(), *, generator=None) -> Tensor:
+        return self.table.sample(sample_shape, generator=generator)
+
+
+def test_a_banana() -> None:
+    kernel = Gibbs({"x": lambda at: GivenHeight(at["y"]), "y": lambda at: law.Normal(at["x"] ** 2 / 2, 1.0)})
+    draws = run(kernel, start(64), 300, num_discarded=30, generator=generator(4)).draws
+    x, y = draws["x"], draws["y"]
+    assert r_hat(y) < 1.02
+    for values, expected in ((x, 0.0), (x**2, 1.0), (x**4, 3.0), (y, 0.5), ((y - 0.5) ** 2, 1.5), (x**2 * y, 1.5)):
         assert abs(values.mean() - expected) < 5 * standard_error(values), expected
 
 
