@@ -2,7 +2,7 @@
 
 Base noise is standard normal or uniform on (0, 1). It depends on shapes, never on parameters; what a law
 makes of it is deterministic (``reparam.reparameterize``). No other module of the package draws random
-numbers.
+numbers: that is why all of it is in this one file, long as it is, half of it docstrings.
 
 A *source* decides how the draws of one call relate to each other: :class:`Iid` (independent),
 :class:`Antithetic` (pairs that mirror each other) or :class:`Sobol` (points that fill space evenly).

@@ -129,6 +129,13 @@ def test_the_score_of_a_law_whose_support_moves_is_left_out():
     assert "support moves" in dict(comparison.left_out)["ScoreFunction()"]
 
 
+def test_torch_s_own_random_state_is_left_alone():
+    before = torch.get_rng_state()
+    compare(toy, rd.Bernoulli(0.3), repeats=100)
+    compare(toy, td.Normal(0.0, 1.0), repeats=100)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_batch_is_refused():
     with pytest.raises(EstimatorError, match=r"batch of shape \(3,\)"):
         compare(toy, rd.Normal(torch.zeros(3), 1.0))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.distributions as td
 
-from reparam.checking.subject import Subject, seeded
+from reparam.checking.subject import seeded
 from reparam.checking.taking_apart import subjects_of_law
 from reparam.comparison.candidates import candidates
 from reparam.comparison.direct import DirectDraws, direct_draws
@@ -137,13 +137,6 @@ def compare(
             "Independent makes one law of many"
         )
     (subject,) = subjects_of_law(law, seed)
-    return compare_subject(f, subject, estimators, samples=samples, repeats=repeats)
-
-
-def compare_subject(
-    f: Function, subject: Subject, estimators: Iterable[Estimator] | None, *, samples: int, repeats: int
-) -> Comparison:
-    """See :func:`compare`."""
     sketch = subject.copies(2).law
     with seeded(subject.seed, "compare", "shapes"), torch.no_grad():
         Integrand(f, sketch)(sketch.sample(torch.Size((3,))))  # f is refused before anything is measured

@@ -129,7 +129,8 @@ def measure(
         EstimatorError: the estimator does not fit the law or f.
     """
     counted = _Counted(f)
-    expectation(f, subject.copies(2).law, estimator=estimator, samples=samples)  # the first call imports and allocates
+    with seeded(subject.seed, "compare", stream):  # the first call imports and allocates
+        expectation(f, subject.copies(2).law, estimator=estimator, samples=samples)
     values, gradients, fastest = [], [], math.inf
     for start in range(0, repeats, _CHUNK):
         count = min(_CHUNK, repeats - start)

@@ -5,7 +5,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam.errors import EstimatorError
-from reparam.estimators.base import Estimator, Integrand, draw, elements
+from reparam.estimators.base import Estimator, Integrand, elements
 from reparam.estimators.probabilities import probability
 
 __all__ = ["Enumerate", "num_values"]
@@ -44,20 +44,22 @@ class Enumerate(Estimator):
         self, integrand: Integrand, law: td.Distribution, samples: int, generator: torch.Generator | None
     ) -> Tensor:
         """See :meth:`Estimator.surrogate`."""
+        single = elements(law)
+        shape = single.batch_shape + single.event_shape
+        values = single.enumerate_support(expand=False)
         with torch.no_grad():
-            integrand(draw(law, (1,), generator))  # what f couples is seen in what it returns
-        single, coupled = elements(law), integrand.num_coupled
-        count = num_values(law) ** coupled
+            integrand(values[:1].expand(1, *shape))  # what f couples is seen in what it returns
+        coupled = integrand.num_coupled
+        count = len(values) ** coupled
         if count > self.limit:
             raise EstimatorError(
-                f"f couples {coupled} elements of {num_values(law)} values each: {count} evaluations, and the limit is "
+                f"f couples {coupled} elements of {len(values)} values each: {count} evaluations, and the limit is "
                 f"{self.limit}; use another estimator, such as ScoreFunction(LeaveOneOut())"
             )
-        values = single.enumerate_support(expand=False).reshape(-1, *single.event_shape)
+        values = values.reshape(-1, *single.event_shape)
         number, place = (torch.arange(size, device=values.device) for size in (count, coupled))
         digits = number.unsqueeze(-1) // len(values) ** place
         draws = values[digits % len(values)]  # [count, coupled, *event]
-        shape = single.batch_shape + single.event_shape
         draws = draws.reshape(count, *(1 for _ in integrand.shape), *shape[len(integrand.shape) :])
         draws = draws.expand(count, *shape)
         weights = integrand.flat(probability(single, draws)).prod(-1)
