@@ -88,6 +88,16 @@ def seed_global(seed: int, *stream: int | str) -> None:
     torch.manual_seed(_seed(seed, *stream))
 
 
+def seed_from(generator: torch.Generator | None) -> int:
+    """A seed drawn from a generator (torch's default one if ``None``): for a :class:`Source`, which has no state.
+
+    Raises:
+        ParameterError: ``generator`` is not a ``torch.Generator``.
+    """
+    device = torch.device("cpu") if generator is None else _device(torch.empty(0), generator)
+    return int(torch.randint(2**62, (), generator=generator, device=device))
+
+
 def standard_normal(shape: Sequence[int], *, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Independent draws from N(0, 1).
 

@@ -158,7 +158,7 @@ def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prep
     accelerator = accelerator_for(settings.device, settings.precision)
     rows = plan.feed(examples, "train", accelerator.device)
     some = torch.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).long()
-    x = rows.gather(some, noise.generator(settings.seed, "start", device=accelerator.device)).cpu()
+    x = rows.gather(some, noise.generator(settings.seed, "start", device=accelerator.device)).x.cpu()
     if model is None:
         with torch.random.fork_rng(devices=[]):
             noise.seed_global(settings.seed, "weights")
@@ -193,6 +193,7 @@ def _train_and_finish(run: Run, prepared: _Prepared, watcher: SilentWatcher) -> 
                 seed=settings.seed,
                 patience=settings.patience,
                 gradient_clip=settings.gradient_clip,
+                loss=plan.loss,
                 rows=prepared.rows,
                 validation=prepared.validation,
                 accelerator=prepared.accelerator,
@@ -208,12 +209,12 @@ def _finish(run: Run, prepared: _Prepared, state: TrainingState, watcher: Silent
     progress = state.progress
     if progress.stopped_early:
         watcher.say(f"stopped early: no better validation bound in {prepared.plan.settings.patience} evaluations")
-    watcher.say(f"best validation bound: {progress.best_elbo_nats:.2f} nats at step {progress.best_step:,}")
+    watcher.say(f"best validation bound: {progress.best_bound_nats:.2f} nats at step {progress.best_step:,}")
     run.update(
         status="trained",
         steps_done=progress.step,
         stopped_early=progress.stopped_early,
-        best={"step": progress.best_step, "elbo_nats": progress.best_elbo_nats},
+        best={"step": progress.best_step, "bound_nats": progress.best_bound_nats},
     )
     trained = load(run.path, model=prepared.model, device=str(prepared.accelerator.device))
     watcher.say("evaluating on the test rows")
@@ -245,7 +246,7 @@ def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str,
         "network": {
             "kind": "custom" if custom else "built-in",
             "latent_dim": plan.latent_dim,
-            "width": None if custom else plan.width,
+            "architecture": None if plan.architecture is None else plan.architecture.to_json(),
             "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
         },
         "steps": plan.schedule.total_steps,

@@ -26,7 +26,7 @@ from reparam.training.device import accelerator_for
 from reparam.training.feed import DeviceFeed
 from reparam.training.progress import tenths
 from reparam.training.settings import Settings
-from reparam.vae import LIKELIHOODS, VAE, assemble
+from reparam.vae import VAE, Architecture, assemble
 
 __all__ = ["Encoding", "TrainedVAE", "load"]
 
@@ -36,7 +36,7 @@ BATCH = 1000
 
 
 class Encoding(NamedTuple):
-    """The posterior ``q(z|x) = N(loc, scale²)`` of each example: two arrays ``[N, D]``."""
+    """Mean and standard deviation of the posterior ``q(z|x)`` of each example: two arrays ``[N, D]``."""
 
     loc: Array
     scale: Array
@@ -86,8 +86,8 @@ class TrainedVAE:
     def encode(self, x: Any) -> Encoding:
         """Mean and scale of the posterior of each example, ``[N, D]`` each."""
         with torch.no_grad():
-            laws = [self.model.encoder(part) for part in self._batches(x)]
-        return Encoding(*(_joined([getattr(law, name) for law in laws]) for name in ("mean", "stddev")))
+            found = [moments(self.model.encoder(part)) for part in self._batches(x)]
+        return Encoding(*(_joined([each.flatten(1) for each in part]) for part in zip(*found, strict=True)))
 
     def reconstruct(self, x: Any) -> Array:
         """Each example through the posterior's mean and the decoder's mean, ``[N, *shape]``."""
@@ -176,7 +176,9 @@ class TrainedVAE:
         rows = _evenly(split.test, _row_limit(most_values, num_samples * self.schema.num_values))
         feed = self._feed(examples.values[rows], seed=seed, name="test", scored=True)
         watch = None if say is None else tenths(len(rows), say)
-        found = bounds(self.model, feed.in_order(BATCH), num_samples=num_samples, seed=seed, watch=watch)
+        found = bounds(
+            self.model, (rows.x for rows in feed.in_order(BATCH)), num_samples=num_samples, seed=seed, watch=watch
+        )
         numbers = found.to_json() | {
             "split": "test",
             "num_rows": len(split.test),
@@ -249,7 +251,8 @@ class TrainedVAE:
         return make_feed(values, self.schema, self.scaling, binarize, seed=seed, name=name, device=self.device)  # type: ignore[arg-type]
 
     def _batches(self, x: Any, scored: bool = False) -> Iterator[Tensor]:
-        return self._feed(self.examples(x).values, seed=0, name="given", scored=scored).in_order(BATCH)
+        feed = self._feed(self.examples(x).values, seed=0, name="given", scored=scored)
+        return (rows.x for rows in feed.in_order(BATCH))
 
     def _decode(self, z: Tensor, observation_noise: bool | None, generator: torch.Generator) -> Array:
         noisy = self.schema.kind == "table" if observation_noise is None else observation_noise
@@ -311,7 +314,7 @@ def load(path: str | Path, *, model: VAE | None = None, device: str = "cpu", che
             raise RunError(
                 f"{path} was trained with a model of your own: load(path, model=...) needs the same model again"
             )
-        model = _empty_model(run, schema)
+        model = _empty_model(run)
     stored = run.load_checkpoint(checkpoint)  # type: ignore[arg-type]
     try:
         model.load_state_dict(stored.model)
@@ -321,12 +324,9 @@ def load(path: str | Path, *, model: VAE | None = None, device: str = "cpu", che
     return TrainedVAE(model.to(where).eval(), schema, scaling, run, where)
 
 
-def _empty_model(run: Run, schema: Schema) -> VAE:
-    network, name = run.description["network"], run.description["likelihood"]
-    arguments = {"levels": schema.levels} if name == "discretized-logistic" else {}
-    family = LIKELIHOODS[name](schema.shape, **arguments)  # type: ignore[arg-type]
+def _empty_model(run: Run) -> VAE:
     with torch.random.fork_rng(devices=[]):
-        return assemble(schema.shape, family, latent_dim=network["latent_dim"], width=network["width"])
+        return assemble(Architecture.from_json(run.description["network"]["architecture"]))
 
 
 def _at_least_one(name: str, value: int) -> None:

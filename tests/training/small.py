@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reparam import noise, vae
+from reparam.planning import FeedLoss
 from reparam.runs.checkpoints import Checkpoint
 from reparam.training.device import accelerator_for
 from reparam.training.feed import DeviceFeed
@@ -66,6 +67,7 @@ def run_training(
         seed=SETTINGS.seed,
         patience=patience,
         gradient_clip=200.0,
+        loss=FeedLoss(vae.Elbo()),
         rows=feeds.get("rows") or make_feed(),
         validation=feeds.get("validation") or make_feed(20, seed=2),
         accelerator=accelerator_for("cpu", "float32"),

@@ -20,6 +20,7 @@ from reparam.distributions.counts import Poisson as Poisson
 from reparam.distributions.dirichlet import Dirichlet as Dirichlet
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
+from reparam.distributions.drawing import rsample_with_log_prob as rsample_with_log_prob
 from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
 from reparam.distributions.extremes import Pareto as Pareto
 from reparam.distributions.extremes import Weibull as Weibull

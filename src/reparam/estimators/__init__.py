@@ -8,6 +8,8 @@ from reparam.estimators.baselines import Learned as Learned
 from reparam.estimators.baselines import LeaveOneOut as LeaveOneOut
 from reparam.estimators.baselines import MovingAverage as MovingAverage
 from reparam.estimators.bounds import evidence_bound as evidence_bound
+from reparam.estimators.bounds import weigh_gradient as weigh_gradient
+from reparam.estimators.bounds import without_score as without_score
 from reparam.estimators.control import ControlVariate as ControlVariate
 from reparam.estimators.control import best_coefficient as best_coefficient
 from reparam.estimators.enumerate import Enumerate as Enumerate
@@ -50,4 +52,6 @@ __all__ = [
     "choose",
     "evidence_bound",
     "expectation",
+    "weigh_gradient",
+    "without_score",
 ]

@@ -15,7 +15,7 @@ from torch import Tensor
 from reparam.errors import EstimatorError
 from reparam.estimators.base import draw, elements, wants_gradient
 
-__all__ = ["evidence_bound"]
+__all__ = ["evidence_bound", "weigh_gradient", "without_score"]
 
 Gradient = Literal["pathwise", "sticking-the-landing", "doubly-reparameterized"]
 
@@ -69,14 +69,40 @@ def evidence_bound(
             f"log_joint must give one value for each draw, {tuple(wanted)}; it gave {tuple(log_joint_values.shape)}"
         )
     log_density = law.log_prob(draws)
-    if gradient != "pathwise":  # the score at fixed draws is taken out, to the bit
-        score = law.log_prob(draws.detach())
-        log_density = log_density - (score - score.detach())
+    if gradient != "pathwise":
+        log_density = without_score(law, draws, log_density)
     log_weights = log_joint_values - log_density
-    if gradient == "doubly-reparameterized" and wants_gradient(draws):
-        if not draws.requires_grad:
-            raise NotImplementedError("no doubly reparameterized gradient in forward mode, only in reverse mode")
-        shares = torch.softmax(log_weights.detach(), 0)
-        shares = shares[(..., *(None for _ in law.event_shape))]
-        draws.register_hook(lambda grad: shares * grad)
+    if gradient == "doubly-reparameterized":
+        weigh_gradient(draws, log_weights)
     return torch.logsumexp(log_weights, 0) - torch.log(log_weights.new_tensor(samples))
+
+
+def without_score(law: td.Distribution, draws: Tensor, log_density: Tensor) -> Tensor:
+    """``log_density``, to the bit, without the score: no gradient in the law's parameters but that through the draws.
+
+    Args:
+        law: its parameters' gradient at fixed draws is what is taken out.
+        draws: ``[*sample_shape, *batch_shape, *event_shape]``, from ``law.rsample``.
+        log_density: ``law.log_prob(draws)``.
+    """
+    score = law.log_prob(draws.detach())
+    return log_density - (score - score.detach())
+
+
+def weigh_gradient(draws: Tensor, log_weights: Tensor) -> None:
+    """Weigh the gradient that reaches each draw once more by its share of the weights: the second half of DReG.
+
+    Args:
+        draws: ``[K, *batch_shape, *event_shape]``, from ``rsample``; they are changed: a hook is registered.
+        log_weights: ``[K, *batch_shape]``.
+
+    Raises:
+        NotImplementedError: in forward mode.
+    """
+    if not wants_gradient(draws):
+        return
+    if not draws.requires_grad:
+        raise NotImplementedError("no doubly reparameterized gradient in forward mode, only in reverse mode")
+    shares = torch.softmax(log_weights.detach(), 0)
+    shares = shares[(..., *(None for _ in range(draws.dim() - log_weights.dim())))]
+    draws.register_hook(lambda grad: shares * grad)

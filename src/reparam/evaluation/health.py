@@ -62,12 +62,12 @@ def _latents(numbers: Mapping[str, Any]) -> Finding:
     )
 
 
-def _elbos(metrics: Sequence[Mapping[str, Any]], split: str) -> list[float]:
-    return [record["elbo_nats"] for record in metrics if record["split"] == split]
+def _bounds(metrics: Sequence[Mapping[str, Any]], split: str) -> list[float]:
+    return [record["bound_nats"] for record in metrics if record["split"] == split]
 
 
 def _overfitting(metrics: Sequence[Mapping[str, Any]]) -> Finding | None:
-    train, validation = _elbos(metrics, "train"), _elbos(metrics, "validation")
+    train, validation = _bounds(metrics, "train"), _bounds(metrics, "validation")
     if not validation:
         return None
     best = max(range(len(validation)), key=validation.__getitem__)
@@ -90,7 +90,7 @@ def _overfitting(metrics: Sequence[Mapping[str, Any]]) -> Finding | None:
 
 
 def _still_improving(metrics: Sequence[Mapping[str, Any]]) -> Finding | None:
-    validation = _elbos(metrics, "validation")
+    validation = _bounds(metrics, "validation")
     if len(validation) < 5 or max(validation) != validation[-1]:
         return None
     gain = validation[-1] - validation[-1 - len(validation) // 5]

@@ -95,8 +95,8 @@ class Contents:
     def best(self) -> tuple[int, float] | None:
         """Step and validation bound (nats) of the best checkpoint; ``None`` without validation records."""
         if "best" in self.description:
-            return self.description["best"]["step"], self.description["best"]["elbo_nats"]
-        steps, values = self.curve("validation", "elbo_nats")
+            return self.description["best"]["step"], self.description["best"]["bound_nats"]
+        steps, values = self.curve("validation", "bound_nats")
         if not len(steps):
             return None
         return int(steps[values.argmax()]), float(values.max())

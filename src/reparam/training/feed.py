@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from reparam import noise
+from reparam.training.protocols import Rows
 
 __all__ = ["DeviceFeed"]
 
@@ -22,12 +23,13 @@ class DeviceFeed:
             (Salakhutdinov & Murray 2008); ``"static"``: once, here; ``"none"``.
         seed: decides the static draw, and the draws of :meth:`in_order`.
         name: of the split, so that no two splits share draws.
+        features: ``[N, C]``, what is known of each row besides; exposure: ``[N]``, what its counts are proportional to.
         row_numbers: ``[N]``, what people call these rows (in the data they come from); default: 0, 1, 2, ...
         device: where the rows live; they stay in main memory when they would fill more than half of what is free.
 
     Example:
         >>> feed = DeviceFeed(torch.tensor([[0, 255]], dtype=torch.uint8), levels=256, seed=0, name="train")
-        >>> feed.gather(torch.tensor([0, 0]), None)
+        >>> feed.gather(torch.tensor([0, 0]), None).x
         tensor([[0., 1.],
                 [0., 1.]])
     """
@@ -40,6 +42,8 @@ class DeviceFeed:
         binarize: Literal["dynamic", "static", "none"] = "none",
         seed: int,
         name: str,
+        features: Tensor | None = None,
+        exposure: Tensor | None = None,
         row_numbers: Tensor | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -55,16 +59,21 @@ class DeviceFeed:
             )
             self.top = 1
         self.values = values.to(self.device) if _fits(values, self.device) else values
+        self.features, self.exposure = features, exposure
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def gather(self, rows: Tensor, generator: torch.Generator | None) -> Tensor:
-        """These rows, ``[B, *X]`` in float32; ``generator`` decides dynamic binarisation."""
+    def gather(self, rows: Tensor, generator: torch.Generator | None) -> Rows:
+        """These rows, ``x`` being ``[B, *X]`` in float32; ``generator`` decides dynamic binarisation."""
         x = self._scaled(self.values[rows.to(self.values.device)].to(self.device))
-        return noise.bernoulli(x, generator=generator) if self.dynamic else x
+        known = (
+            None if values is None else values[rows.to(values.device)].to(self.device)
+            for values in (self.features, self.exposure)
+        )
+        return Rows(noise.bernoulli(x, generator=generator) if self.dynamic else x, *known)
 
-    def in_order(self, batch_size: int) -> Iterator[Tensor]:
+    def in_order(self, batch_size: int) -> Iterator[Rows]:
         """All rows in order, in batches; with the same batch size, the same draws each time."""
         generator = noise.generator(self.seed, "in order", self.name, device=self.device)
         for rows in torch.arange(len(self)).split(batch_size):

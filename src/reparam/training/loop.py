@@ -18,12 +18,12 @@ import torch
 from reparam import noise
 from reparam.errors import DivergedError, Interrupted
 from reparam.training.device import reproducible_kernels
-from reparam.training.protocols import Feed, LossTerms, Record, Watcher
+from reparam.training.protocols import Feed, Loss, Record, Watcher
 from reparam.training.schedule import Schedule
 from reparam.training.state import TrainingState
 from reparam.training.step import update
 
-__all__ = ["exact_bound", "train"]
+__all__ = ["exact_terms", "train"]
 
 
 def train(
@@ -33,6 +33,7 @@ def train(
     seed: int,
     patience: int,
     gradient_clip: float,
+    loss: Loss,
     rows: Feed,
     validation: Feed,
     accelerator: Any,
@@ -43,6 +44,7 @@ def train(
 
     Args:
         state: at step 0 or restored from a checkpoint; at the end of the run when this returns.
+        loss: what is minimised, and reported without its weights.
         rows, validation: the training rows, and the rows that selection looks at.
         record: where metrics and checkpoints go.
         watcher: is told of every step and evaluation.
@@ -69,6 +71,7 @@ def train(
             update(
                 state,
                 accelerator,
+                loss,
                 rows.gather(batch, generator),
                 rows.row_numbers[batch],
                 learning_rate=schedule.learning_rate_at(step),
@@ -78,7 +81,7 @@ def train(
             )
             watcher.step(progress.step)
             if schedule.evaluates_after(step):
-                _evaluate(state, schedule, validation, patience, seed, record, watcher)
+                _evaluate(state, schedule, loss, validation, patience, seed, record, watcher)
             elif received:
                 _checkpoint(state, record, best=False)
             if received:
@@ -88,24 +91,27 @@ def train(
 
 
 @torch.no_grad()
-def exact_bound(model: torch.nn.Module, feed: Feed, *, seed: int, batch_size: int = 1000) -> tuple[float, float]:
-    """Mean distortion and rate in nats over all rows of a feed, in float32, with draws fixed by the seed."""
+def exact_terms(
+    model: torch.nn.Module, loss: Loss, feed: Feed, *, seed: int, batch_size: int = 1000
+) -> tuple[float, float, float]:
+    """Mean distortion, rate and bound in nats over all rows of a feed, in float32, with draws fixed by the seed."""
     device = next(model.parameters()).device
     generator = noise.generator(seed, "bound", device=device)
-    sums = torch.zeros(2, dtype=torch.float64, device=device)
+    sums = torch.zeros(3, dtype=torch.float64, device=device)
     was_training = model.training
     model.eval()
-    for x in feed.in_order(batch_size):
-        terms: LossTerms = model(x, generator)
-        sums += torch.stack([terms.distortion.double().sum(), terms.rate.double().sum()])
+    for batch in feed.in_order(batch_size):
+        terms = loss(model, batch, beta=1.0, generator=generator)
+        sums += torch.stack([part.double().sum() for part in (terms.distortion, terms.rate, terms.bound)])
     model.train(was_training)
-    distortion, rate = (sums / len(feed)).tolist()
-    return distortion, rate
+    distortion, rate, bound = (sums / len(feed)).tolist()
+    return distortion, rate, bound
 
 
 def _evaluate(
     state: TrainingState,
     schedule: Schedule,
+    loss: Loss,
     validation: Feed,
     patience: int,
     seed: int,
@@ -115,24 +121,24 @@ def _evaluate(
     progress = state.progress
     step = progress.step
     epoch = schedule.epoch_and_position(step - 1)[0] + 1
-    distortion, rate = (state.sums[:2] / state.sums[2]).tolist()
+    distortion, rate, bound = (state.sums[:3] / state.sums[3]).tolist()
     learning = {"beta": schedule.beta_at(step - 1), "learning_rate": schedule.learning_rate_at(step - 1)}
-    training_record = _terms_record(step, epoch, "train", distortion, rate) | learning
+    training_record = _terms_record(step, epoch, "train", distortion, rate, bound) | learning
     validation_record = _terms_record(
-        step, epoch, "validation", *exact_bound(state.average.module, validation, seed=seed)
+        step, epoch, "validation", *exact_terms(state.average.module, loss, validation, seed=seed)
     )
     state.sums.zero_()
-    if not math.isfinite(validation_record["elbo_nats"]):
+    if not math.isfinite(validation_record["bound_nats"]):
         raise DivergedError(
             f"step {step}: the validation bound is not finite (distortion {validation_record['distortion_nats']}, rate "
             f"{validation_record['rate_nats']}); the last checkpoint is good. Look at the validation rows for extreme "
             "values"
         )
 
-    elbo = validation_record["elbo_nats"]
-    best = progress.best_elbo_nats is None or elbo > progress.best_elbo_nats
+    bound = validation_record["bound_nats"]
+    best = progress.best_bound_nats is None or bound > progress.best_bound_nats
     if best:
-        progress.best_step, progress.best_elbo_nats, progress.evaluations_since_best = step, elbo, 0
+        progress.best_step, progress.best_bound_nats, progress.evaluations_since_best = step, bound, 0
     elif step >= schedule.kl_warmup:
         # Before that the weights aim at something else than the bound, and a worse one is no reason to stop.
         progress.evaluations_since_best += 1
@@ -143,11 +149,12 @@ def _evaluate(
     watcher.evaluated(records, best=best)
 
 
-def _terms_record(step: int, epoch: int, split: str, distortion: float, rate: float) -> dict[str, Any]:
+def _terms_record(step: int, epoch: int, split: str, distortion: float, rate: float, bound: float) -> dict[str, Any]:
     return {
         "step": step,
         "epoch": epoch,
         "split": split,
+        "bound_nats": bound,
         "elbo_nats": -(distortion + rate),
         "distortion_nats": distortion,
         "rate_nats": rate,

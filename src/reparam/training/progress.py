@@ -131,14 +131,14 @@ def terms_text(records: Sequence[Mapping[str, Any]], best: bool) -> str:
     """The terms of an evaluation in one line.
 
     Example:
-        >>> terms = {"elbo_nats": -90.5, "distortion_nats": 65.25, "rate_nats": 25.25}
+        >>> terms = {"bound_nats": -90.5, "distortion_nats": 65.25, "rate_nats": 25.25}
         >>> terms_text([terms, terms], True)
         'validation bound -90.50 nats (distortion 65.25, rate 25.25; training -90.50), best so far'
     """
     train, validation = records
     return (
-        f"validation bound {validation['elbo_nats']:,.2f} nats (distortion {validation['distortion_nats']:,.2f}, rate "
-        f"{validation['rate_nats']:,.2f}; training {train['elbo_nats']:,.2f}){', best so far' if best else ''}"
+        f"validation bound {validation['bound_nats']:,.2f} nats (distortion {validation['distortion_nats']:,.2f}, rate "
+        f"{validation['rate_nats']:,.2f}; training {train['bound_nats']:,.2f}){', best so far' if best else ''}"
     )
 
 

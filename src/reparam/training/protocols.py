@@ -1,16 +1,28 @@
 """What training knows of models, data and run directories: these protocols, and nothing else."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["Checkpoint", "Feed", "LossTerms", "Record", "Watcher"]
+__all__ = ["Checkpoint", "Feed", "Loss", "LossTerms", "Record", "Rows", "Watcher"]
+
+
+class Rows(NamedTuple):
+    """A batch as the model sees it, and what is known of each row besides.
+
+    Shapes:
+        x: ``[B, *X]``; features: ``[B, C]`` or ``None``; exposure: ``[B]``, positive, or ``None``.
+    """
+
+    x: Tensor
+    features: Tensor | None = None
+    exposure: Tensor | None = None
 
 
 class LossTerms(Protocol):
-    """The terms of a loss, one number an example, ``[B]``, in nats."""
+    """A bound, its two parts, ``[B]``, in nats, and what is minimised, ``[]``."""
 
     @property
     def distortion(self) -> Tensor: ...
@@ -18,7 +30,17 @@ class LossTerms(Protocol):
     @property
     def rate(self) -> Tensor: ...
 
-    def loss(self, beta: float = 1.0) -> Tensor: ...
+    @property
+    def bound(self) -> Tensor: ...
+
+    @property
+    def loss(self) -> Tensor: ...
+
+
+class Loss(Protocol):
+    """What is minimised; without gradients, the exact bound."""
+
+    def __call__(self, model: nn.Module, rows: Rows, *, beta: float, generator: torch.Generator) -> LossTerms: ...
 
 
 class Feed(Protocol):
@@ -28,9 +50,9 @@ class Feed(Protocol):
 
     def __len__(self) -> int: ...
 
-    def gather(self, rows: Tensor, generator: torch.Generator | None) -> Tensor: ...
+    def gather(self, rows: Tensor, generator: torch.Generator | None) -> Rows: ...
 
-    def in_order(self, batch_size: int) -> Iterator[Tensor]: ...
+    def in_order(self, batch_size: int) -> Iterator[Rows]: ...
 
 
 class Checkpoint(Protocol):

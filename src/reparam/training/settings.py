@@ -15,6 +15,11 @@ from reparam.errors import InputOutputError, UsageError, suggestion
 __all__ = ["Settings", "read_config"]
 
 
+LIKELIHOODS = ("bernoulli", "discretized-logistic", "gaussian")
+POSTERIORS = ("diagonal-normal",)
+PRIORS = ("standard",)
+
+
 def _setting(default: Any, meaning: str, *, low: float | None = None, high: float = math.inf, **more: Any) -> Any:
     return field(default=default, metadata={"meaning": meaning, "low": low, "high": high, **more})
 
@@ -56,10 +61,37 @@ class Settings:
     patience: int = _setting(20, "evaluations without a better validation bound before stopping early", low=1)
     evaluate_every: int | None = _setting(None, "steps between evaluations, each with a checkpoint", low=1)
     num_samples: int = _setting(500, "importance samples of the final log-likelihood", low=1)
-    width: int | None = _setting(None, "channels (images, default 16) or hidden units (tables, default 128)", low=1)
-    likelihood: str | None = _setting(
-        None, "law of a value given the latents", choices=("bernoulli", "discretized-logistic", "gaussian")
+    preset: str = _setting("standard", "what the settings that are left open mean", choices=("standard", "best"))
+    network: str | None = _setting(
+        None,
+        "of encoder and decoder; default: convolutional for images, residual-mlp for tables",
+        choices=("convolutional", "residual-mlp", "gated-mlp"),
     )
+    width: int | None = _setting(None, "channels (images, default 16) or hidden units (tables, default 128)", low=1)
+    num_blocks: int | None = _setting(
+        None, "residual blocks at each size of an image (default 1), or hidden layers (default 2)", low=1
+    )
+    posterior: str | None = _setting(
+        None, "law of the latents given an example; default: diagonal-normal", choices=POSTERIORS
+    )
+    prior: str | None = _setting(
+        None,
+        "law of the latents; default: standard, the posterior's kind, knowing nothing",
+        choices=PRIORS,
+    )
+    objective: str = _setting(
+        "elbo",
+        "bound that is maximised, and its gradient: importance weighted (iwae, dreg), without the score (stl)",
+        choices=("elbo", "iwae", "dreg", "stl"),
+    )
+    draws: int | None = _setting(
+        None, "draws of the latents for each example and step; default: 1, and 16 for iwae and dreg", low=1
+    )
+    draw_noise: str = _setting(
+        "iid", "how several draws of an example are spread", choices=("iid", "antithetic", "sobol")
+    )
+    free_bits: float = _setting(0.0, "nats that each latent dimension may cost without being counted", low=0)
+    likelihood: str | None = _setting(None, "law of a value given the latents", choices=LIKELIHOODS)
     binarize: str | None = _setting(
         None, "grey values as probabilities of white", choices=("dynamic", "static", "none")
     )

@@ -25,7 +25,7 @@ class Progress:
 
     Args:
         step: steps done.
-        best_step, best_elbo_nats: evaluation with the highest validation bound so far.
+        best_step, best_bound_nats: evaluation with the highest validation bound so far.
         evaluations_since_best: evaluations after the KL warm-up without a better one.
         metrics_size: bytes of metrics written so far; what a killed run wrote beyond it is cut off.
         stopped_early: whether patience ran out.
@@ -33,7 +33,7 @@ class Progress:
 
     step: int = 0
     best_step: int | None = None
-    best_elbo_nats: float | None = None
+    best_bound_nats: float | None = None
     evaluations_since_best: int = 0
     metrics_size: int = 0
     stopped_early: bool = False
@@ -62,7 +62,7 @@ class TrainingState:
 
         average = AveragedModel(model, multi_avg_fn=blend)
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=device.type in ("cpu", "cuda"))
-        return cls(model, average, optimizer, torch.zeros(3, dtype=torch.float64, device=device))
+        return cls(model, average, optimizer, torch.zeros(4, dtype=torch.float64, device=device))
 
     def averaged_weights(self) -> dict[str, Tensor]:
         """The weights that are evaluated and kept: what ``model.safetensors`` holds."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from reparam.errors import DivergedError
-from reparam.training.protocols import LossTerms
+from reparam.training.protocols import Loss, LossTerms, Rows
 from reparam.training.state import TrainingState
 
 __all__ = ["update"]
@@ -15,41 +15,43 @@ __all__ = ["update"]
 def update(
     state: TrainingState,
     accelerator: Any,
-    x: Tensor,
-    rows: Tensor,
+    loss: Loss,
+    batch: Rows,
+    row_numbers: Tensor,
     *,
     learning_rate: float,
     beta: float,
     gradient_clip: float,
     generator: torch.Generator,
 ) -> None:
-    """One step of Adam on ``mean(distortion + beta · rate)``; adds the batch's terms to ``state.sums``.
+    """One step of Adam on the loss; adds the batch's terms to ``state.sums``.
 
     Args:
         state: changed in place.
         accelerator: runs the networks in the run's precision.
-        x: ``[B, *X]``; rows: their numbers in the data (from 0), for messages.
+        loss: what is minimised; batch: ``B`` rows.
+        row_numbers: their numbers in the data (from 0), for messages.
         generator: where the posterior's draw comes from.
 
     Raises:
         DivergedError: a term or a gradient is not finite; raised before anything is changed.
     """
     with accelerator.autocast():
-        terms: LossTerms = state.model(x, generator)
-    loss = terms.loss(beta)
+        terms = loss(state.model, batch, beta=beta, generator=generator)
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate
     state.optimizer.zero_grad(set_to_none=True)
-    accelerator.backward(loss)
+    accelerator.backward(terms.loss)
     norm = nn.utils.get_total_norm([gradient for _, gradient in _gradients(state.model)])
     # Looked at before clipping: a norm that is not finite would spoil every gradient, and hide which one it came from.
-    if not torch.isfinite(loss + norm):
-        raise DivergedError(_autopsy(state, terms, rows))
+    if not torch.isfinite(terms.loss + norm):
+        raise DivergedError(_autopsy(state, terms, row_numbers))
     nn.utils.clip_grads_with_norm_(state.model.parameters(), gradient_clip, norm)
     state.optimizer.step()
     state.average.update_parameters(state.model)
-    batch_sums = torch.stack([terms.distortion.detach().sum(), terms.rate.detach().sum()]).double()
-    state.sums += torch.cat([batch_sums, batch_sums.new_tensor([len(x)])])
+    parts = (terms.distortion, terms.rate, terms.bound)
+    batch_sums = torch.stack([part.detach().sum() for part in parts]).double()
+    state.sums += torch.cat([batch_sums, batch_sums.new_tensor([len(row_numbers)])])
     state.progress.step += 1
 
 

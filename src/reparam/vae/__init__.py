@@ -1,42 +1,58 @@
 """Variational autoencoders from parts that exchange laws: encoder, prior, decoder, and one formula.
 
-Read ``conditional.py``, then ``objectives.py``.
+Read ``conditional.py``, then ``terms.py`` and ``objectives.py``.
 """
 
-from reparam.vae.assemble import DEFAULT_WIDTH, assemble
-from reparam.vae.conditional import Conditional, Family
-from reparam.vae.likelihoods import LIKELIHOODS, Bernoulli, DiscretizedLogistic, Gaussian
+from reparam.vae.architecture import Architecture
+from reparam.vae.assemble import assemble
+from reparam.vae.conditional import Condition, Conditional, Family
+from reparam.vae.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
 from reparam.vae.model import VAE
-from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder
-from reparam.vae.objectives import (
+from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder, GatedMLP
+from reparam.vae.objectives import Elbo, ImportanceWeighted, Objective, elbo_terms
+from reparam.vae.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS
+from reparam.vae.posteriors import DiagonalNormal, central_value, moments, soft_bound
+from reparam.vae.priors import StandardNormal
+from reparam.vae.terms import (
     LatentVariableModel,
     Terms,
-    elbo_terms,
+    closed_rate,
     importance_log_weights,
     importance_weighted_bound,
+    rate_per_dimension,
 )
-from reparam.vae.posteriors import DiagonalNormal, soft_bound
-from reparam.vae.priors import StandardNormal
 
 __all__ = [
-    "DEFAULT_WIDTH",
     "LIKELIHOODS",
     "MLP",
+    "NETWORKS",
+    "POSTERIORS",
+    "PRIORS",
     "VAE",
+    "Architecture",
     "Bernoulli",
+    "Condition",
     "Conditional",
     "ConvDecoder",
     "ConvEncoder",
     "DiagonalNormal",
     "DiscretizedLogistic",
+    "Elbo",
     "Family",
+    "GatedMLP",
     "Gaussian",
+    "ImportanceWeighted",
     "LatentVariableModel",
+    "Objective",
     "StandardNormal",
     "Terms",
     "assemble",
+    "central_value",
+    "closed_rate",
     "elbo_terms",
     "importance_log_weights",
     "importance_weighted_bound",
+    "moments",
+    "rate_per_dimension",
     "soft_bound",
 ]

@@ -1,47 +1,47 @@
-"""A VAE for data of a given shape, when nobody brings their own."""
+"""From the plan of a model to the model."""
 
+import torch
 from torch import nn
 
+from reparam.vae.architecture import Architecture
 from reparam.vae.conditional import Conditional
 from reparam.vae.model import VAE
-from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder
-from reparam.vae.posteriors import DiagonalNormal
-from reparam.vae.priors import StandardNormal
+from reparam.vae.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS
 
-__all__ = ["DEFAULT_WIDTH", "assemble"]
-
-DEFAULT_WIDTH = {"image": 16, "table": 128}
+__all__ = ["assemble"]
 
 
-def assemble(event_shape: tuple[int, ...], likelihood: nn.Module, *, latent_dim: int, width: int) -> VAE:
-    """Residual MLPs for vectors ``(D,)``, residual convolutional networks for images ``(C, H, W)``.
+def assemble(architecture: Architecture) -> VAE:
+    """Build the model an architecture describes, with fresh weights from torch's global generator.
 
-    Args:
-        event_shape: shape of one example.
-        likelihood: the decoder's family, e.g. :class:`reparam.vae.Gaussian`.
-        latent_dim: latent dimensions.
-        width: hidden units of the MLP, or channels at half the image's size.
+    Raises:
+        UsageError: parts that do not go together, see :func:`reparam.vae.check_parts`.
 
     Example:
-        >>> from reparam.vae import Bernoulli
-        >>> model = assemble((1, 28, 28), Bernoulli((1, 28, 28)), latent_dim=4, width=8)
-        >>> import torch
-        >>> model.reconstruct(torch.zeros(2, 1, 28, 28)).shape
+        >>> from reparam.vae import Architecture
+        >>> plan = Architecture(event_shape=(1, 28, 28), likelihood="bernoulli", latent_dim=4, network="convolutional",
+        ...                     width=8)
+        >>> assemble(plan).reconstruct(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 1, 28, 28])
     """
-    num_outputs: int = likelihood.num_outputs  # type: ignore[assignment]
-    encoder: nn.Module
-    decoder: nn.Module
-    if len(event_shape) == 3:
-        image_shape = (event_shape[0], event_shape[1], event_shape[2])
-        encoder = ConvEncoder(image_shape, 2 * latent_dim, width=width)
-        decoder = ConvDecoder(latent_dim, image_shape, num_outputs, width=width)
-    else:
-        (num_values,) = event_shape
-        encoder = MLP(num_values, 2 * latent_dim, width=width, zero_head=True)
-        decoder = MLP(latent_dim, num_outputs * num_values, width=width)
-    return VAE(
-        Conditional(encoder, DiagonalNormal()),
-        Conditional(decoder, likelihood),  # type: ignore[arg-type]
-        StandardNormal(latent_dim),
+    likelihood, posterior = LIKELIHOODS[architecture.likelihood], POSTERIORS[architecture.posterior]
+    network = NETWORKS[architecture.network]
+    family, decoded = posterior.build(architecture), likelihood.build(architecture)
+    view = nn.Identity() if likelihood.view is None else likelihood.view(architecture)
+    shown = _shown(view, architecture.event_shape, architecture.num_features)
+    encoder = Conditional(
+        network.encoder(shown, family.num_outputs(architecture.latent_dim), architecture), family, view
     )
+    prior = PRIORS[architecture.prior](architecture, encoder)
+    view = nn.Identity() if posterior.view is None else posterior.view(architecture)
+    shown = _shown(view, tuple(prior().event_shape), architecture.num_features)
+    channels, *rest = architecture.event_shape
+    decoder = network.decoder(shown, (decoded.num_outputs(channels), *rest), architecture)
+    return VAE(encoder, Conditional(decoder, decoded, view), prior)
+
+
+def _shown(view: nn.Module, shape: tuple[int, ...], num_features: int) -> tuple[int, ...]:
+    """The shape of what a network is shown: the view of a value, with the features of a condition appended."""
+    with torch.no_grad():
+        first, *rest = view(torch.zeros(1, *shape)).shape[1:]
+    return (first + num_features, *rest)

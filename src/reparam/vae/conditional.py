@@ -3,26 +3,47 @@
 ``p(y | x) = N(loc(x), scale(x))`` is a network followed by a family: the network turns ``x`` into numbers, the family
 turns those numbers into a law over ``y``. An encoder is a conditional law (``x`` to ``q(z | x)``), a decoder is one
 (``z`` to ``p(x | z)``), a regression with uncertainty is one. There is no other way from a network to a law.
+
+What else is known about an example (its class, other columns) is a :class:`Condition`: ``p(y | x, c)``.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-__all__ = ["Conditional", "Family"]
+__all__ = ["Condition", "Conditional", "Family"]
 
 
 class Family(Protocol):
     """Turns the outputs of a network into a law over one example.
 
-    ``num_outputs`` says how many numbers the network has to give for each value of the example; they are stacked along
-    dimension 1 (columns of a table, channels of an image).
+    ``num_outputs`` says how many numbers the network has to give along dimension 1 for examples that have
+    ``num_values`` there (columns of a table, channels of an image, latent dimensions).
     """
 
-    num_outputs: int
+    def num_outputs(self, num_values: int, /) -> int: ...
 
     def __call__(self, outputs: Tensor, /) -> Distribution: ...
+
+
+class Condition(NamedTuple):
+    """What is known about each example besides itself.
+
+    Shapes:
+        features: ``[B, C]``, what networks see: one-hot classes, scaled columns.
+        exposure: ``[B]``, positive, or ``None``: what expected counts are proportional to, such as the library size of
+            a cell; families of counts take it, and no network sees it.
+    """
+
+    features: Tensor
+    exposure: Tensor | None = None
+
+    def repeated(self, num_rows: int) -> "Condition":
+        """The condition of ``num_rows`` rows, a multiple of ``B``: the examples over and over again."""
+        times = num_rows // len(self.features)
+        return Condition(self.features.repeat(times, 1), None if self.exposure is None else self.exposure.repeat(times))
 
 
 class Conditional(nn.Module):
@@ -35,26 +56,43 @@ class Conditional(nn.Module):
         x: whatever the network takes, batch first. The law has batch shape ``[B]`` and the event shape of one example.
 
     Args:
-        network: any module; its output has ``family.num_outputs`` times the values of one example along dimension 1.
+        network: any module; its output has ``family.num_outputs(...)`` numbers along dimension 1. With a condition it
+            is given ``x`` with the condition's features appended along dimension 1, constant along the others.
         family: what turns the outputs into a law, e.g. :class:`reparam.vae.DiagonalNormal`.
+        view: what the network is shown of ``x``, e.g. logarithms of counts; ``x`` itself if left out.
 
     Example:
         >>> import torch
-        >>> from reparam.vae import Conditional, DiagonalNormal
+        >>> from reparam.vae import Condition, Conditional, DiagonalNormal
         >>> regression = Conditional(torch.nn.Linear(3, 2 * 1), DiagonalNormal())
         >>> law = regression(torch.zeros(5, 3))
         >>> law.log_prob(torch.zeros(5, 1)).shape      # nats, one number an example
         torch.Size([5])
+        >>> regression(torch.zeros(5, 1), Condition(torch.ones(5, 2))).mean.shape
+        torch.Size([5, 1])
     """
 
-    def __init__(self, network: nn.Module, family: Family) -> None:
+    def __init__(self, network: nn.Module, family: Family, view: nn.Module | None = None) -> None:
         super().__init__()
         self.network = network
         self.family = family
+        self.view = nn.Identity() if view is None else view
 
-    def forward(self, x: Tensor) -> Distribution:
-        """The law of ``y`` given ``x``."""
-        outputs: Tensor = self.network(x)
-        if outputs.dtype.itemsize < 4:
-            outputs = outputs.float()
-        return self.family(outputs)
+    def forward(self, x: Tensor, condition: Condition | None = None) -> Distribution:
+        """The law of ``y`` given ``x``, and the condition if there is one.
+
+        Args:
+            x: ``[B, ...]``.
+            condition: of the same ``B`` rows, or of a divisor of it: then the rows are the examples over and over.
+        """
+        x = self.view(x)
+        if condition is None:
+            return self.family(_at_least_float32(self.network(x)))
+        features, exposure = condition.repeated(len(x))
+        planes = features[(..., *[None] * (x.dim() - 2))].expand(*features.shape, *x.shape[2:])
+        outputs = _at_least_float32(self.network(torch.cat([x, planes.to(x.dtype)], dim=1)))
+        return self.family(outputs) if exposure is None else self.family(outputs, exposure)  # type: ignore[call-arg]
+
+
+def _at_least_float32(outputs: Tensor) -> Tensor:
+    return outputs.float() if outputs.dtype.itemsize < 4 else outputs

@@ -1,21 +1,44 @@
 """A variational autoencoder: encoder, prior and decoder, each a law."""
 
+from dataclasses import dataclass
+from typing import Self
+
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
-from reparam.vae.conditional import Conditional
-from reparam.vae.objectives import Terms, elbo_terms
+from reparam.vae.conditional import Condition, Conditional
+from reparam.vae.objectives import elbo_terms
+from reparam.vae.posteriors import central_value
+from reparam.vae.terms import LatentVariableModel, Terms
 
-__all__ = ["VAE"]
+__all__ = ["VAE", "GivenVAE"]
 
 
-class VAE(nn.Module):
+class _Decodes:
+    """What follows from an encoder and a decoder."""
+
+    def decode(
+        self: LatentVariableModel, z: Tensor, *, observation_noise: bool, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Examples ``[B, *X]`` for latents ``[B, *Z]``: the decoder's mean, or a draw from the decoder's law."""
+        law = self.decoder(z)
+        values: Tensor = law.sample(generator=generator) if observation_noise else law.mean  # type: ignore[call-arg]
+        return values
+
+    def reconstruct(self: LatentVariableModel, x: Tensor) -> Tensor:
+        """The decoder's mean at the centre of the posterior, ``[B, *X]``."""
+        return self.decoder(central_value(self.encoder(x))).mean
+
+
+class VAE(_Decodes, nn.Module):
     """Encoder ``q(z|x)``, decoder ``p(x|z)`` and prior ``p(z)``, in the units the model sees (scaled data).
 
-    Deterministic unless a draw is asked for: :meth:`reconstruct` decodes the posterior's mean to the decoder's mean.
+    Deterministic unless a draw is asked for: :meth:`reconstruct` decodes the centre of the posterior to the decoder's
+    mean.
 
     Args:
-        encoder: from ``x`` to a law over ``z`` of event shape ``[D]``.
+        encoder: from ``x`` to a law over ``z``.
         decoder: from ``z`` to a law over ``x``.
         prior: a module that gives the law of ``z`` when called.
 
@@ -37,15 +60,36 @@ class VAE(nn.Module):
         self.prior = prior
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Terms:
-        """The terms of the bound, see :func:`reparam.vae.elbo_terms`."""
+        """The terms of the evidence lower bound, see :class:`reparam.vae.Elbo`."""
         return elbo_terms(self, x, generator=generator)
 
-    def decode(self, z: Tensor, *, observation_noise: bool, generator: torch.Generator | None = None) -> Tensor:
-        """Examples ``[B, *X]`` for latents ``[B, D]``: the decoder's mean, or a draw from the decoder's law."""
-        law = self.decoder(z)
-        values: Tensor = law.sample(generator=generator) if observation_noise else law.mean
-        return values
+    def given(self, condition: Condition | None) -> "Self | GivenVAE":
+        """The model when the condition of each example is known, ``q(z|x, c)`` and ``p(x|z, c)``.
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """The decoder's mean at the posterior's mean, ``[B, *X]``."""
-        return self.decode(self.encoder(x).mean, observation_noise=False)
+        With ``None`` the model itself. What comes out has ``encoder``, ``decoder`` and ``prior`` as this one has, so
+        that objectives and evaluation see no difference.
+        """
+        return self if condition is None else GivenVAE(self, condition)
+
+
+@dataclass(frozen=True)
+class GivenVAE(_Decodes):
+    """A :class:`VAE` with the condition of a batch filled in; made by :meth:`VAE.given`."""
+
+    model: VAE
+    condition: Condition
+
+    def encoder(self, x: Tensor) -> Distribution:
+        """``q(z | x, c)``."""
+        law: Distribution = self.model.encoder(x, self.condition)
+        return law
+
+    def decoder(self, z: Tensor) -> Distribution:
+        """``p(x | z, c)``; several draws for each row follow each other, as ``z_SBD.flatten(0, 1)`` has them."""
+        law: Distribution = self.model.decoder(z, self.condition)
+        return law
+
+    def prior(self) -> Distribution:
+        """``p(z)``: it knows nothing of the condition."""
+        law: Distribution = self.model.prior()
+        return law

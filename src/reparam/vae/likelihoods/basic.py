@@ -1,26 +1,25 @@
 """Families for ``p(x|z)``: what the decoder's outputs mean, and how far off a decoded value may be.
 
-Each family starts at the training data: ``fit`` sets its offsets so that a decoder that says nothing (outputs 0)
+Each family starts at the training data: ``start_at`` sets its offsets so that a decoder that says nothing (outputs 0)
 already gives every pixel or column its own mean and spread. None has a fixed unit variance: the width is part of the
 model and is calibrated by maximum likelihood (Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202). A width fixed at
 one makes the latents worthless for data that varies less than that, and no weight on the KL term mends it.
 
-Shapes: outputs ``[B, num_outputs · C, ...]`` for examples ``[C, ...]``; laws have batch shape ``[B]`` and the event
+Shapes: outputs ``[B, num_outputs(C), ...]`` for examples ``[C, ...]``; laws have batch shape ``[B]`` and the event
 shape of one example.
 """
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from reparam import distributions
 from reparam.distributions import Independent
-from reparam.errors import UsageError
-from reparam.vae.posteriors import soft_bound
+from reparam.vae.posteriors.normal import soft_bound
 
-__all__ = ["LIKELIHOODS", "Bernoulli", "DiscretizedLogistic", "Gaussian"]
+__all__ = ["Bernoulli", "DiscretizedLogistic", "Gaussian"]
 
 
 class Bernoulli(nn.Module):
@@ -30,23 +29,23 @@ class Bernoulli(nn.Module):
         event_shape: shape of one example.
 
     Example:
-        >>> law = Bernoulli.fit(torch.tensor([[0.0, 1.0], [1.0, 1.0]]))(torch.zeros(5, 2))
+        >>> law = Bernoulli((2,)).start_at(torch.tensor([[0.0, 1.0], [1.0, 1.0]]))(torch.zeros(5, 2))
         >>> law.mean[0].detach()
         tensor([0.5000, 0.9990])
     """
-
-    num_outputs: ClassVar[int] = 1
 
     def __init__(self, event_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.offset = nn.Parameter(torch.zeros(event_shape))
 
-    @classmethod
-    def fit(cls, x: Tensor, **_: Any) -> "Bernoulli":
+    def num_outputs(self, num_values: int) -> int:
+        """One logit a value."""
+        return num_values
+
+    def start_at(self, x: Tensor, **_: Any) -> Self:
         """Start at the mean of ``x`` (``[N, *X]`` in [0, 1]), kept within [0.001, 0.999]."""
-        family = cls(tuple(x.shape[1:]))
-        family.offset.data.copy_(torch.logit(x.mean(0), eps=1e-3))
-        return family
+        self.offset.data.copy_(torch.logit(x.mean(0), eps=1e-3))
+        return self
 
     def forward(self, outputs: Tensor) -> Independent:
         """The law with these logits."""
@@ -65,7 +64,6 @@ class DiscretizedLogistic(nn.Module):
         levels: number of levels, e.g. 256.
     """
 
-    num_outputs: ClassVar[int] = 2
     log_scale_bounds: ClassVar[tuple[float, float]] = (-6.0, 6.0)
 
     def __init__(self, event_shape: tuple[int, ...], levels: int) -> None:
@@ -74,16 +72,16 @@ class DiscretizedLogistic(nn.Module):
         self.loc_offset = nn.Parameter(torch.full(event_shape, 0.5))
         self.log_scale_offset = nn.Parameter(torch.full(event_shape, -2.0))
 
-    @classmethod
-    def fit(cls, x: Tensor, *, levels: int | None, **_: Any) -> "DiscretizedLogistic":
+    def num_outputs(self, num_values: int) -> int:
+        """Location and log-width of each value."""
+        return 2 * num_values
+
+    def start_at(self, x: Tensor, **_: Any) -> Self:
         """Start at the mean and spread of ``x`` (``[N, *X]`` on the grid); no narrower than half a cell."""
-        if levels is None:
-            raise UsageError("a discretised logistic needs the number of levels of the data; got None")
-        family = cls(tuple(x.shape[1:]), levels)
         scale = x.std(0, correction=0) * math.sqrt(3) / math.pi
-        family.loc_offset.data.copy_(x.mean(0))
-        family.log_scale_offset.data.copy_(scale.clamp(min=0.5 / (levels - 1)).log())
-        return family
+        self.loc_offset.data.copy_(x.mean(0))
+        self.log_scale_offset.data.copy_(scale.clamp(min=0.5 / (self.levels - 1)).log())
+        return self
 
     def forward(self, outputs: Tensor) -> Independent:
         """The law with these locations and log-widths."""
@@ -102,10 +100,9 @@ class Gaussian(nn.Module):
 
     Args:
         event_shape: shape of one example.
-        floor: smallest scale, broadcastable to the event shape, or a number.
+        floor: smallest scale of a value until :meth:`start_at` sets it, broadcastable to the event shape.
     """
 
-    num_outputs: ClassVar[int] = 1
     smallest_floor: ClassVar[float] = 1e-3
 
     floor: Tensor
@@ -116,19 +113,21 @@ class Gaussian(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(event_shape))
         self.register_buffer("floor", torch.as_tensor(floor).expand(event_shape).clone())
 
-    @classmethod
-    def fit(cls, x: Tensor, *, resolution: Tensor, **_: Any) -> "Gaussian":
+    def num_outputs(self, num_values: int) -> int:
+        """The mean of each value."""
+        return num_values
+
+    def start_at(self, x: Tensor, *, resolution: Tensor, **_: Any) -> Self:
         """Start at the mean and standard deviation of ``x`` (``[N, *X]``).
 
         Args:
             x: scaled training examples.
             resolution: smallest step between values, in the same units, broadcastable to the event shape.
         """
-        floor = (resolution / math.sqrt(12)).clamp(min=cls.smallest_floor)
-        family = cls(tuple(x.shape[1:]), floor)
-        family.offset.data.copy_(x.mean(0))
-        family.log_scale.data.copy_(x.std(0, correction=0).clamp(min=cls.smallest_floor).log())
-        return family
+        self.floor.copy_((resolution / math.sqrt(12)).clamp(min=self.smallest_floor).expand(self.floor.shape))
+        self.offset.data.copy_(x.mean(0))
+        self.log_scale.data.copy_(x.std(0, correction=0).clamp(min=self.smallest_floor).log())
+        return self
 
     @property
     def scale(self) -> Tensor:
@@ -140,10 +139,3 @@ class Gaussian(nn.Module):
         loc = outputs + self.offset
         law = distributions.Normal(loc, self.scale.expand_as(loc), validate_args=False)
         return Independent(law, self.offset.dim(), validate_args=False)
-
-
-LIKELIHOODS: dict[str, type[Bernoulli] | type[DiscretizedLogistic] | type[Gaussian]] = {
-    "bernoulli": Bernoulli,
-    "discretized-logistic": DiscretizedLogistic,
-    "gaussian": Gaussian,
-}

@@ -43,8 +43,11 @@ class DiagonalNormal(nn.Module):
         (torch.Size([4]), torch.Size([3]))
     """
 
-    num_outputs = 2
     log_scale_bounds = (-8.0, 8.0)
+
+    def num_outputs(self, num_values: int) -> int:
+        """Location and log-scale of each value."""
+        return 2 * num_values
 
     def forward(self, outputs: Tensor) -> Independent:
         """The law with these parameters."""
