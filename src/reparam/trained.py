@@ -26,7 +26,7 @@ from reparam.training.device import accelerator_for
 from reparam.training.feed import DeviceFeed
 from reparam.training.progress import tenths
 from reparam.training.settings import Settings
-from reparam.vae import VAE, Architecture, assemble
+from reparam.vae import VAE, Architecture, assemble, moments
 
 __all__ = ["Encoding", "TrainedVAE", "load"]
 
