@@ -5,6 +5,7 @@ Read ``conditional.py``, then ``objectives.py``.
 
 from reparam.vae.assemble import DEFAULT_WIDTH, assemble
 from reparam.vae.conditional import Conditional, Family
+from reparam.vae.flows import FlowFamily, FlowPrior
 from reparam.vae.likelihoods import LIKELIHOODS, Bernoulli, DiscretizedLogistic, Gaussian
 from reparam.vae.model import VAE
 from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder
@@ -30,6 +31,8 @@ __all__ = [
     "DiagonalNormal",
     "DiscretizedLogistic",
     "Family",
+    "FlowFamily",
+    "FlowPrior",
     "Gaussian",
     "LatentVariableModel",
     "StandardNormal",
