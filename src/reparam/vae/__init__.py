@@ -6,6 +6,7 @@ Read ``conditional.py``, then ``terms.py`` and ``objectives.py``.
 from reparam.vae.architecture import Architecture
 from reparam.vae.assemble import assemble
 from reparam.vae.conditional import Condition, Conditional, Family
+from reparam.vae.flows import FlowFamily, FlowPrior
 from reparam.vae.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
 from reparam.vae.model import VAE
 from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder, GatedMLP
@@ -39,6 +40,8 @@ __all__ = [
     "DiscretizedLogistic",
     "Elbo",
     "Family",
+    "FlowFamily",
+    "FlowPrior",
     "GatedMLP",
     "Gaussian",
     "ImportanceWeighted",
