@@ -1,6 +1,5 @@
-"""Families of coins and classes: their draws cannot move, so gradients come from an estimator (``Elbo(estimator=...)``)."""
+"""Families of coins and classes. Their draws cannot move: gradients come from an estimator, ``Elbo(estimator=...)``."""
 
-import torch
 from torch import Tensor, nn
 
 from reparam.distributions import Bernoulli, Independent, OneHotCategorical
@@ -19,6 +18,7 @@ class BernoulliFamily(nn.Module):
         outputs: ``[B, D]``; the law has event shape ``[D]``.
 
     Example:
+        >>> import torch
         >>> BernoulliFamily()(torch.zeros(4, 3)).mean[0]
         tensor([0.5000, 0.5000, 0.5000])
     """
@@ -43,6 +43,7 @@ class CategoricalFamily(nn.Module):
         num_classes: K, at least 2.
 
     Example:
+        >>> import torch
         >>> CategoricalFamily(4)(torch.zeros(2, 3 * 4)).event_shape
         torch.Size([3, 4])
     """

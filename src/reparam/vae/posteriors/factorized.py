@@ -1,7 +1,5 @@
 """Families of independent dimensions that are not Normal: positive values, shares, angles."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -120,7 +118,7 @@ class CosineAndSine(nn.Module):
     """What a network is shown of angles: their cosines, then their sines, ``[B, D]`` to ``[B, 2·D]``.
 
     Example:
-        >>> CosineAndSine()(torch.tensor([[0.0, math.pi / 2]])).round(decimals=4).abs()
+        >>> CosineAndSine()(torch.tensor([[0.0, torch.pi / 2]])).round(decimals=4).abs()
         tensor([[1., 0., 0., 1.]])
     """
 

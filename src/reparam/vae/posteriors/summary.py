@@ -8,7 +8,6 @@ from torch.distributions import Distribution, Independent, constraints
 
 from reparam import noise
 from reparam.distributions import PowerSpherical, VonMisesFisher
-from reparam.distributions.mixture_paths import parameter_of
 
 __all__ = ["central_value", "moments"]
 
@@ -16,11 +15,21 @@ _DRAWS = 256
 _OF_A_MODE = (PowerSpherical, VonMisesFisher)  # their means lie inside the sphere
 
 
+class _Middle:
+    """The middle of the noise, as a :class:`reparam.noise.Source`."""
+
+    def standard_normal(self, sample_shape: torch.Size, shape: torch.Size, *, like: Tensor) -> Tensor:
+        return like.new_zeros(sample_shape + shape)
+
+    def uniform(self, sample_shape: torch.Size, shape: torch.Size, *, like: Tensor) -> Tensor:
+        return like.new_full(sample_shape + shape, 0.5, dtype=torch.float64)
+
+
 def central_value(law: Distribution) -> Tensor:
     """A value the law can take that stands for it, ``[*batch, *event]``; always the same one.
 
     The mean; the mode where the mean is no value of the law: coins (0 where both are equally likely), classes and
-    directions. Laws that have neither in closed form are maps of normal noise, and give what they make of noise 0.
+    directions. Laws that have neither in closed form are maps of noise, and give what they make of its middle.
 
     Example:
         >>> from reparam.distributions import Bernoulli, Normal
@@ -29,7 +38,7 @@ def central_value(law: Distribution) -> Tensor:
     """
     mean = _closed_form(law, "mean")
     if mean is None:
-        value: Tensor = law.from_noise(parameter_of(law).new_zeros(law.noise_shape))  # type: ignore[attr-defined]
+        value: Tensor = law.rsample(noise=_Middle())  # type: ignore[call-arg]
         return value
     single = _single(law)
     if isinstance(single, _OF_A_MODE) or cast(constraints.Constraint, single.support).is_discrete:
@@ -47,8 +56,7 @@ def moments(law: Distribution) -> tuple[Tensor, Tensor]:
     mean, deviation = _closed_form(law, "mean"), _closed_form(law, "stddev")
     if mean is not None and deviation is not None:
         return mean, deviation
-    generator = noise.generator(0, "moments", device=parameter_of(law).device)
-    draws = law.sample((_DRAWS,), generator=generator)  # type: ignore[call-arg]
+    draws = law.sample((_DRAWS,), generator=noise.generator(0, "moments"))  # type: ignore[call-arg]
     return draws.mean(0) if mean is None else mean, draws.std(0)
 
 

@@ -52,8 +52,8 @@ class MixturePrior(nn.Module):
 class VampPrior(nn.Module):
     """The mixture of the posteriors of K pseudo-inputs, which are learned: ``p(z) = 1/K Σ_k q(z | u_k)``.
 
-    Tomczak & Welling 2018, arXiv:1705.07120, eq. 9. Each call encodes the pseudo-inputs anew. They stay within the range
-    of the data, value by value: ``u = low + (high - low)·sigmoid(v)``.
+    Tomczak & Welling 2018, arXiv:1705.07120, eq. 9. Each call encodes the pseudo-inputs anew. They stay within the
+    range of the data, value by value: ``u = low + (high - low)·sigmoid(v)``.
 
     The encoder is the model's own, to which the prior only points: its weights are stored, moved and averaged with the
     model, and a copy of the model points to the encoder of the copy.

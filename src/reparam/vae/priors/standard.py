@@ -23,11 +23,11 @@ __all__ = [
     "StandardNormal",
     "even_classes",
     "fair_coins",
-    "unit_gamma",
     "uniform_angles",
     "uniform_direction",
     "uniform_interval",
     "uniform_simplex",
+    "unit_gamma",
 ]
 
 
