@@ -23,7 +23,7 @@ import torch.distributions as td
 from torch import Tensor, nn
 from torch.distributions import constraints
 
-from reparam.distributions import Transformed
+from reparam.distributions import Independent, Normal, Transformed
 from reparam.errors import ParameterError, UsageError
 from reparam.vae.posteriors import DiagonalNormal
 from reparam.vae.priors import StandardNormal
@@ -33,7 +33,7 @@ __all__ = ["FlowFamily", "FlowPrior"]
 _BINS = 4
 # The least slope of a spline at its knots; the largest is 1 / 0.05. Much steeper, and float32 could not invert it.
 _SPLINE_SLOPE = 0.05
-_LEAST_SCALE = 0.01  # of an affine step; the largest is 1 / 0.01
+_LEAST_SCALE = 0.1  # of an affine step; the largest is 1 / 0.1
 
 
 class FlowPrior(nn.Module):
@@ -85,10 +85,11 @@ class FlowPrior(nn.Module):
 
 
 class FlowFamily(nn.Module):
-    """A posterior that can take any shape: ``z = f(loc + scale · ε; context)``, f a flow.
+    """A posterior that can take any shape: ``z = loc + scale · f(ε; context)``, f a flow, ``ε ~ N(0, I)``.
 
-    Of the outputs of the network, the first ``2·D`` make a diagonal Normal as :class:`DiagonalNormal` does; the rest is
-    the context that every step of the flow sees. f starts at the identity: outputs of 0 give the standard Normal.
+    Of the outputs of the network, the first ``2·D`` are those of :class:`DiagonalNormal`; the rest is the context that
+    every step of the flow sees. Location and scale come last, so that f bends noise of one size wherever z lies. f
+    starts at the identity: outputs of 0 give the standard Normal.
 
     Draw with ``distributions.rsample_with_log_prob``: what an objective needs, at the price of the draw. With
     ``"iaf"`` the ``log_prob`` of other values takes D passes.
@@ -130,7 +131,7 @@ class FlowFamily(nn.Module):
         if isinstance(context_dim, bool) or not isinstance(context_dim, int) or context_dim < 0:
             raise ParameterError(f"FlowFamily: context_dim must be a whole number >= 0; got {context_dim!r}")
         self.latent_dim, self.context_dim = latent_dim, context_dim
-        self.base = DiagonalNormal()
+        self.diagonal = DiagonalNormal()
         if kind == "iaf":
             steps = [_autoregressive(latent_dim, context_dim, index, hidden) for index in range(count)]
         else:
@@ -156,19 +157,23 @@ class FlowFamily(nn.Module):
         if outputs.dim() != 2 or outputs.shape[1] != wanted:
             raise ParameterError(f"FlowFamily: outputs must have shape [B, {wanted}]; got {list(outputs.shape)}")
         parameters, context = outputs.split([2 * self.latent_dim, self.context_dim], 1)
-        transform = self.flow(context if self.context_dim else None)
-        return Transformed(self.base(parameters), transform, validate_args=False)
+        placed = self.diagonal(parameters).base_dist
+        noise = Normal(torch.zeros_like(placed.loc), torch.ones_like(placed.scale), validate_args=False)
+        last = td.AffineTransform(placed.loc, placed.scale, event_dim=1)
+        transform = self.flow(context if self.context_dim else None, last)
+        return Transformed(Independent(noise, 1, validate_args=False), transform, validate_args=False)
 
 
 class _Flow(nn.Module):
-    """Steps one after another; called with a context it gives the transform."""
+    """Steps one after another; called with a context, and what comes after them, it gives the transform."""
 
     def __init__(self, steps: Sequence[nn.Module]) -> None:
         super().__init__()
         self.steps = nn.ModuleList(steps)
 
-    def forward(self, context: Tensor | None) -> td.Transform:
-        return _FullPrecision(_zuko().transforms.ComposedTransform(*(step(context) for step in self.steps)))
+    def forward(self, context: Tensor | None, *last: td.Transform) -> td.Transform:
+        steps = (step(context) for step in self.steps)
+        return _FullPrecision(_zuko().transforms.ComposedTransform(*steps, *last))
 
 
 class _FullPrecision(td.Transform):
