@@ -1,8 +1,8 @@
 """Each posterior that contains the truth finds it: the bound of a linear-Gaussian model reaches its log-likelihood.
 
 The decoder is the true one and does not move, so that ``log p(x)`` is known exactly; the encoder starts at the prior.
-At the exact posterior ``log p(x, z) - log q(z|x)`` is ``log p(x)`` for every draw z: what is left between the two is what
-the posterior has not learned.
+At the exact posterior ``log p(x, z) - log q(z|x)`` is ``log p(x)`` for every draw z: what is left between the two is
+what the posterior has not learned.
 """
 
 import math
@@ -91,7 +91,7 @@ def test_low_rank_normal_where_one_factor_is_the_truth():
 @pytest.mark.parametrize("kind", ["iaf", "spline"])
 def test_flows(kind):
     family = FlowFamily(2, kind, context_dim=0, hidden=(16,))
-    assert gap_after_training(family, loadings(CORRELATED), steps=400, learning_rate=0.03, num_rows=100) < NATS
+    assert gap_after_training(family, loadings(CORRELATED), steps=300, learning_rate=0.04, num_rows=100) < NATS
 
 
 def test_a_diagonal_posterior_falls_short_where_dimensions_depend_on_each_other():
