@@ -71,7 +71,7 @@ def _drawn(law: Any) -> str:
         return "as its base"
     if not isinstance(law, Reparameterized):
         return "sample"
-    kind = next(word for base, word in _KINDS if isinstance(law, base))
+    kind = next((word for base, word in _KINDS if isinstance(law, base)), "as what it is made of")
     return kind if law.unbiased else f"{kind}, biased"
 
 

@@ -23,12 +23,24 @@ class Example(NamedTuple):
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in self.parameters.items()}
 
 
+def _chained(loc: torch.Tensor, scale: torch.Tensor, slope: torch.Tensor) -> td.Distribution:
+    def then(a: torch.Tensor, slope: torch.Tensor) -> td.Distribution:
+        return law.Independent(law.Normal(slope.unsqueeze(-1) * a, 0.5 + a.sigmoid()), 1)
+
+    return law.Chained(law.Independent(law.Normal(loc, scale), 1), then, sizes=(1, 1), given=[slope])
+
+
 def _mixture(logits: torch.Tensor, loc: torch.Tensor, scale: torch.Tensor) -> td.Distribution:
     return law.MixtureSameFamily(law.Categorical(logits=logits), law.Normal(loc, scale))
 
 
 def _multivariate_normal(loc: torch.Tensor, scale_tril: torch.Tensor) -> td.Distribution:
     return law.MultivariateNormal(loc, scale_tril=scale_tril)
+
+
+def _transformed(loc: torch.Tensor, scale: torch.Tensor, stretch: torch.Tensor) -> td.Distribution:
+    stretched = td.AffineTransform(torch.zeros_like(stretch), stretch)
+    return law.Transformed(law.Normal(loc, scale), td.ComposeTransform([stretched, td.SoftplusTransform()]))
 
 
 def _wishart(df: torch.Tensor, scale_tril: torch.Tensor) -> td.Distribution:
@@ -47,6 +59,7 @@ EXAMPLES = (
     Example("Binomial", lambda probs: law.Binomial(7, probs), {"probs": 0.3}),
     Example("Categorical", lambda logits: law.Categorical(logits=logits), {"logits": _VECTOR}),
     Example("Cauchy", law.Cauchy, {"loc": 0.7, "scale": 1.3}),
+    Example("Chained", _chained, {"loc": [0.5], "scale": [1.3], "slope": -0.6}),
     Example("Chi2", law.Chi2, {"df": 4.5}),
     Example("ContinuousBernoulli", law.ContinuousBernoulli, {"probs": 0.3}),
     Example("ContinuousBernoulli(1/2)", law.ContinuousBernoulli, {"probs": 0.5}),
@@ -144,6 +157,7 @@ EXAMPLES = (
     ),
     Example("Stable", law.Stable, {"stability": 1.6, "skew": 0.4, "loc": 0.7, "scale": 1.3}),
     Example("StudentT", law.StudentT, {"df": 4.5, "loc": 0.7, "scale": 1.3}),
+    Example("Transformed", _transformed, {"loc": 0.3, "scale": 0.7, "stretch": 1.4}),
     Example(
         "Truncated",
         lambda loc, scale, low, high: law.Truncated(law.Logistic(loc, scale), low, high),

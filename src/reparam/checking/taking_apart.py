@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions.constraints import Constraint
 
 from reparam.checking.subject import Subject, quiet
-from reparam.distributions import Law
+from reparam.distributions import Chained, Law, Transformed
 from reparam.errors import ParameterError
 
 __all__ = ["subject_of_function", "subjects_of_law"]
@@ -96,10 +96,12 @@ def _take_apart(law: td.Distribution) -> _Parts:
         return _independent(law)
     if isinstance(law, td.MixtureSameFamily):
         return _mixture(law)
+    if type(law) is td.TransformedDistribution or isinstance(law, Transformed):
+        return _transformed(law)
+    if isinstance(law, Chained):
+        raise ParameterError(f"Chained cannot be taken apart: its second law is a function's secret. {_INSTEAD}")
     if isinstance(law, Law):
         return _ours(law)
-    if type(law) is td.TransformedDistribution:
-        return _transformed(law)
     return _by_constructor(law)
 
 
@@ -155,7 +157,10 @@ def _transformed(law: td.TransformedDistribution) -> _Parts:
                 transforms.append(td.AffineTransform(loc, scale, event_dim=transform.event_dim))
             else:
                 transforms.append(transform)
-        return td.TransformedDistribution(base.make({name: given[name] for name in base.parameters}), transforms)
+        remade = base.make({name: given[name] for name in base.parameters})
+        if isinstance(law, Transformed):
+            return Transformed(remade, transforms[0])
+        return td.TransformedDistribution(remade, transforms)
 
     return _Parts(make, {**base.parameters, **scales}, base.constraints)
 

@@ -12,6 +12,7 @@ from reparam.distributions.bounded import LogitNormal as LogitNormal
 from reparam.distributions.bounded import Uniform as Uniform
 from reparam.distributions.categorical import Categorical as Categorical
 from reparam.distributions.categorical import OneHotCategorical as OneHotCategorical
+from reparam.distributions.chained import Chained as Chained
 from reparam.distributions.continuous_bernoulli import ContinuousBernoulli as ContinuousBernoulli
 from reparam.distributions.counts import Binomial as Binomial
 from reparam.distributions.counts import Geometric as Geometric
@@ -63,6 +64,7 @@ from reparam.distributions.straight_through import (
     RelaxedOneHotCategoricalStraightThrough as RelaxedOneHotCategoricalStraightThrough,
 )
 from reparam.distributions.student_t import StudentT as StudentT
+from reparam.distributions.transformed import Transformed as Transformed
 from reparam.distributions.truncated import Truncated as Truncated
 from reparam.distributions.truncated import TruncatedNormal as TruncatedNormal
 from reparam.distributions.von_mises import VonMises as VonMises
@@ -77,6 +79,7 @@ __all__ = [
     "Binomial",
     "Categorical",
     "Cauchy",
+    "Chained",
     "Chi2",
     "ContinuousBernoulli",
     "Dirichlet",
@@ -129,6 +132,7 @@ __all__ = [
     "Reparameterized",
     "Stable",
     "StudentT",
+    "Transformed",
     "Truncated",
     "TruncatedNormal",
     "Uniform",

@@ -208,23 +208,30 @@ class Reparameterized(Law):
             NotImplementedError: ``noise`` is given and no map from noise to draws of this law is known.
         """
         shape = _to_size(sample_shape)
-        if noise is None:
-            return self._draw(shape, generator)
-        if generator is not None:
-            raise ParameterError("give generator= or noise=, not both: the noise is the randomness already")
-        if isinstance(noise, Tensor):
-            return self.from_noise(self._check_noise(noise, shape))
-        if isinstance(noise, Source):
-            return self.from_noise(self._draw_noise(noise, shape))
-        raise ParameterError(
-            f"noise must be a tensor or a source such as reparam.noise.Sobol(seed); got {noise!r} "
-            f"({type(noise).__name__})"
-        )
+        given = self._noise_given(shape, generator, noise)
+        return self._draw(shape, generator) if given is None else self.from_noise(given)
 
     def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
         """See :meth:`Law.sample`."""
         with torch.no_grad():  # which forward mode ignores, and detach() does not
             return self.rsample(sample_shape, generator=generator).detach()
+
+    def _noise_given(
+        self, sample_shape: torch.Size, generator: torch.Generator | None, noise: Tensor | Source | None
+    ) -> Tensor | None:
+        """The noise that ``noise=`` stands for, checked; None where the generator is the randomness."""
+        if noise is None:
+            return None
+        if generator is not None:
+            raise ParameterError("give generator= or noise=, not both: the noise is the randomness already")
+        if isinstance(noise, Tensor):
+            return self._check_noise(noise, sample_shape)
+        if isinstance(noise, Source):
+            return self._draw_noise(noise, sample_shape)
+        raise ParameterError(
+            f"noise must be a tensor or a source such as reparam.noise.Sobol(seed); got {noise!r} "
+            f"({type(noise).__name__})"
+        )
 
     def _check_noise(self, noise: Tensor, sample_shape: torch.Size) -> Tensor:
         leading = noise.dim() - len(self.noise_shape)

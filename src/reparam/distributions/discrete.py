@@ -72,3 +72,16 @@ class Bernoulli(Unreparameterized, td.Bernoulli):
         dtype = torch.promote_types(value.dtype, self._param.dtype)
         ones = value.to(torch.promote_types(dtype, torch.float32))
         return log_likelihood(self, ones, 1 - ones).to(dtype)
+
+
+@td.register_kl(Bernoulli, Bernoulli)  # type: ignore[untyped-decorator]
+def _kl_bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
+    """``Σ_y p(y) log(p(y)/q(y))``; torch's does not broadcast."""
+    one = torch.ones((), dtype=torch.promote_types(p._param.dtype, torch.float32), device=p._param.device)
+    parts = []
+    for ones, share in ((one, p.probs), (1 - one, 1 - p.probs)):
+        log_p, log_q = log_likelihood(p, ones, 1 - ones), log_likelihood(q, ones, 1 - ones)
+        # What never comes costs nothing, however unlikely the other law thinks it.
+        comes = share > 0
+        parts.append(torch.where(comes, share * torch.where(comes, log_p - log_q, 0.0), 0.0))
+    return (parts[0] + parts[1]).to(p._param.dtype)

@@ -57,6 +57,14 @@ class Independent(td.Independent[td.Distribution]):
         """See :meth:`Reparameterized.from_noise`; ParameterError where the base law has no such map."""
         return self._base("from_noise()", Reparameterized, Independent).from_noise(noise)
 
+    @property
+    def noise_shape(self) -> torch.Size:
+        """See :attr:`Reparameterized.noise_shape`; ParameterError as for :meth:`noise`."""
+        return self._base("noise()", Reparameterized, Independent).noise_shape
+
+    def _draw_noise(self, source: Source, sample_shape: torch.Size) -> Tensor:
+        return self._base("noise()", Reparameterized, Independent)._draw_noise(source, sample_shape)
+
     def _base(self, what: str, *kinds: type) -> "Reparameterized":
         if isinstance(self.base_dist, kinds):
             return cast(Reparameterized, self.base_dist)

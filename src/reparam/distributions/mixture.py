@@ -35,6 +35,7 @@ from torch.distributions import constraints
 from reparam import noise as randomness
 from reparam.distributions.base import Implicit, Law, _to_size
 from reparam.distributions.independent import Independent
+from reparam.distributions.mixture_densities import component_log_densities
 from reparam.distributions.mixture_paths import beside, components_of, parameter_of, widened
 from reparam.distributions.mixture_separation import distances, widest_gap
 from reparam.distributions.parameters import refuse
@@ -204,7 +205,7 @@ class MixtureSameFamily(Implicit, td.MixtureSameFamily):
         """Log density in nats, ``log Σ_k π_k p_k(value)``; shape as broadcast."""
         if self._validate_args:
             self._validate_sample(value)
-        log_densities = widened(self.component_distribution).log_prob(self._for_each(value))
+        log_densities = component_log_densities(widened(self.component_distribution), value)
         return narrow(torch.logsumexp(log_densities + self._log_weights, -1), value, self._like)
 
     def cdf(self, value: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import math
 import torch
 import torch.distributions as td
 from torch import Tensor
+from torch.distributions import register_kl
 from torch.distributions.utils import lazy_property
 
 from reparam.distributions.base import Pathwise
@@ -167,3 +168,18 @@ class LowRankMultivariateNormal(Pathwise, td.LowRankMultivariateNormal):
     @property
     def _half_log_det(self) -> Tensor:
         return half_log_det(self._capacitance_tril) + 0.5 * self._unbroadcasted_cov_diag.log().sum(-1)
+
+
+@register_kl(td.MultivariateNormal, td.Independent)  # type: ignore[untyped-decorator]
+@register_kl(td.LowRankMultivariateNormal, td.Independent)  # type: ignore[untyped-decorator]
+def _kl_diagonal(
+    p: td.MultivariateNormal | td.LowRankMultivariateNormal, q: "td.Independent[td.Distribution]"
+) -> Tensor:
+    """``E_p[-log q]`` less the entropy of p: of p's covariance, a diagonal q sees the diagonal only."""
+    if not isinstance(q.base_dist, td.Normal) or len(q.event_shape) != 1:
+        raise NotImplementedError
+    loc, scale = widen(q.base_dist.loc), widen(q.base_dist.scale)
+    squares = (widen(p.variance) + (widen(p.loc) - loc) ** 2) / scale**2
+    cross_entropy = (0.5 * (squares + math.log(2 * math.pi)) + scale.log()).sum(-1)
+    entropy: Tensor = p.entropy()  # type: ignore[no-untyped-call]
+    return (cross_entropy - entropy).to(p.loc.dtype)

@@ -8,12 +8,26 @@ from torch import nn
 from reparam.errors import UsageError
 from reparam.training.protocols import Rows
 from reparam.training.settings import Settings
-from reparam.vae import Condition, Elbo, ImportanceWeighted, Objective, Terms
+from reparam.vae import (
+    ESTIMATORS,
+    POSTERIORS,
+    Architecture,
+    Condition,
+    Elbo,
+    ImportanceWeighted,
+    Objective,
+    Terms,
+    check_objective,
+)
 
 __all__ = ["FeedLoss", "condition_of", "make_objective"]
 
 # Importance samples of iwae and dreg, unless a setting says otherwise.
 DEFAULT_IMPORTANCE_DRAWS = 16
+
+# Draws of coins or classes that are compared with each other, likewise.
+DEFAULT_DRAWS_COMPARED = 4
+_OF_ONE_DRAW = {"bernoulli": "disarm", "categorical": "rebar"}
 
 
 @dataclass(frozen=True)
@@ -35,13 +49,27 @@ def condition_of(rows: Rows) -> Condition | None:
     return Condition(features, rows.exposure)
 
 
-def make_objective(settings: Settings) -> Objective:
+def make_objective(settings: Settings, architecture: Architecture | None = None) -> Objective:
     """The objective that settings name.
 
+    Args:
+        architecture: of a built-in model, which has to fit; ``None`` for one of the user's own.
+
     Raises:
-        UsageError: settings that do not go together.
+        UsageError: settings that do not go together, or not with the model.
     """
     name, draws, noise = settings.objective, settings.draws, settings.draw_noise
+    estimator = settings.estimator
+    if architecture is not None:
+        check_objective(
+            architecture,
+            objective=name,
+            free_bits=settings.free_bits,
+            draw_noise=noise,
+            draws=draws,
+            estimator=estimator,
+        )
+        estimator, draws = _for_fixed_draws(architecture, estimator, draws)
     if name in ("iwae", "dreg"):
         if settings.beta != 1 or settings.free_bits:
             raise UsageError(
@@ -55,4 +83,18 @@ def make_objective(settings: Settings) -> Objective:
         free_bits=settings.free_bits,
         sticking_the_landing=name == "stl",
         noise=noise,  # type: ignore[arg-type]
+        estimator=None if estimator is None else ESTIMATORS[estimator](),
     )
+
+
+def _for_fixed_draws(
+    architecture: Architecture, estimator: str | None, draws: int | None
+) -> tuple[str | None, int | None]:
+    """Estimator and number of draws where draws cannot move; what is given otherwise."""
+    usual = POSTERIORS[architecture.posterior].estimator
+    if usual is None:
+        return estimator, draws
+    if estimator is None:
+        # Of several draws, the mean of the others is the best baseline; one draw of classes has none.
+        estimator = usual if draws is None else "leave-one-out" if draws > 1 else _OF_ONE_DRAW[architecture.posterior]
+    return estimator, draws or (DEFAULT_DRAWS_COMPARED if estimator == "leave-one-out" else 1)

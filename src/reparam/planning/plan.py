@@ -22,7 +22,7 @@ from reparam.planning.presets import resolved
 from reparam.training.feed import DeviceFeed
 from reparam.training.schedule import Schedule
 from reparam.training.settings import Settings
-from reparam.vae import VAE, Architecture, assemble
+from reparam.vae import VAE, Architecture, assemble, check_parts
 
 __all__ = ["Plan", "make_feed", "make_plan", "read_examples", "split_examples"]
 
@@ -150,6 +150,7 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
     scaling = Scaling.fit(examples.values[split.train], schema)
     if model is None:
         architecture = make_architecture(settings, schema, likelihood)
+        check_parts(architecture)
         latent_dim, parts = architecture.latent_dim, _in_words(architecture)
     else:
         architecture, latent_dim, parts = None, model.prior().event_shape[0], "networks of your own"
@@ -164,7 +165,7 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
         f"training: {schedule.total_steps:,} steps of {schedule.batch_size} rows "
         f"({schedule.total_steps // schedule.steps_per_epoch} epochs), evaluated every {schedule.evaluate_every}",
     )
-    loss = FeedLoss(make_objective(settings))
+    loss = FeedLoss(make_objective(settings, architecture))
     return Plan(
         given, schema, scaling, split, likelihood, binarize, latent_dim, architecture, loss, schedule, sentences
     )

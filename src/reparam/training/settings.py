@@ -16,8 +16,12 @@ __all__ = ["Settings", "read_config"]
 
 
 LIKELIHOODS = ("bernoulli", "discretized-logistic", "gaussian")
-POSTERIORS = ("diagonal-normal",)
-PRIORS = ("standard",)
+POSTERIORS = (
+    *("diagonal-normal", "full-normal", "low-rank-normal", "von-mises-fisher", "power-spherical", "gamma", "beta"),
+    *("dirichlet", "von-mises", "bernoulli", "categorical", "iaf", "spline-flow", "two-level"),
+)
+PRIORS = ("standard", "mixture", "vampprior", "realnvp", "spline-flow")
+ESTIMATORS = (*("leave-one-out", "disarm", "rebar", "reinmax", "straight-through", "gumbel-softmax", "enumerate"),)
 
 
 def _setting(default: Any, meaning: str, *, low: float | None = None, high: float = math.inf, **more: Any) -> Any:
@@ -46,7 +50,9 @@ class Settings:
     )
     batch_size: int | None = _setting(None, "examples a step; default: 128, fewer for fewer than 2,048 rows", low=1)
     latent_dim: int | None = _setting(
-        None, "latent dimensions; default: 32 for images, half the columns for tables", low=1
+        None,
+        "latent dimensions, of the first level if there are two; default: 32 for images, half the columns for tables",
+        low=1,
     )
     learning_rate: float = _setting(2e-3, "peak of Adam's step size", low=0, high=1, open_low=True)
     learning_rate_warmup_steps: int = _setting(500, "steps of linear rise, at most a tenth of the run", low=0)
@@ -79,16 +85,32 @@ class Settings:
         "law of the latents; default: standard, the posterior's kind, knowing nothing",
         choices=PRIORS,
     )
+    posterior_rank: int | None = _setting(None, "common factors of a low-rank-normal posterior; default: 2", low=1)
+    num_classes: int | None = _setting(None, "classes of each categorical latent; default: 10", low=2)
+    prior_components: int | None = _setting(
+        None, "of a mixture prior, or pseudo-inputs of a vampprior; default: 100", low=1
+    )
+    num_transforms: int | None = _setting(
+        None, "of flows, in posterior and prior; default: 2, and 4 for realnvp", low=1
+    )
     objective: str = _setting(
         "elbo",
         "bound that is maximised, and its gradient: importance weighted (iwae, dreg), without the score (stl)",
         choices=("elbo", "iwae", "dreg", "stl"),
     )
     draws: int | None = _setting(
-        None, "draws of the latents for each example and step; default: 1, and 16 for iwae and dreg", low=1
+        None,
+        "draws of the latents for each example and step; default: 1, 16 for iwae and dreg, 4 for leave-one-out",
+        low=1,
     )
     draw_noise: str = _setting(
         "iid", "how several draws of an example are spread", choices=("iid", "antithetic", "sobol")
+    )
+    estimator: str | None = _setting(
+        None,
+        "gradient through latents that are coins or classes; default: disarm for coins, leave-one-out for classes; "
+        "reinmax, straight-through and gumbel-softmax are biased",
+        choices=ESTIMATORS,
     )
     free_bits: float = _setting(0.0, "nats that each latent dimension may cost without being counted", low=0)
     likelihood: str | None = _setting(None, "law of a value given the latents", choices=LIKELIHOODS)

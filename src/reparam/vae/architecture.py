@@ -14,7 +14,7 @@ class Architecture:
     Args:
         event_shape: of one example: ``(C, H, W)`` for images, ``(D,)`` for rows.
         likelihood, posterior, prior, network: names in :mod:`reparam.vae.parts`.
-        latent_dim: latent dimensions: degrees of freedom of a posterior.
+        latent_dim: latent dimensions: degrees of freedom of a posterior; of the level that the decoder sees.
         width: hidden units of an MLP, or channels of a convolutional network at half the image's size.
         num_blocks: residual blocks (at each size of an image), or gated layers.
         levels: number of levels of a value, where it has levels.
@@ -22,7 +22,7 @@ class Architecture:
         exposure: whether expected counts are proportional to something known.
         posterior_rank: of a low-rank covariance.
         num_classes: values of a categorical latent.
-        num_transforms: of the flows of posterior and prior.
+        num_transforms: of the flows of posterior and prior; ``None`` is what suits each.
         prior_components: of mixtures; pseudo-inputs of a VampPrior.
         likelihood_components: of a mixture in each value.
     """
@@ -40,7 +40,7 @@ class Architecture:
     exposure: bool = False
     posterior_rank: int = 2
     num_classes: int = 10
-    num_transforms: int = 4
+    num_transforms: int | None = None
     prior_components: int = 100
     likelihood_components: int = 5
 

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from reparam.vae.architecture import Architecture
+from reparam.vae.compatibility import check_parts
 from reparam.vae.conditional import Conditional
 from reparam.vae.model import VAE
 from reparam.vae.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS
@@ -24,6 +25,7 @@ def assemble(architecture: Architecture) -> VAE:
         >>> assemble(plan).reconstruct(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 1, 28, 28])
     """
+    check_parts(architecture)
     likelihood, posterior = LIKELIHOODS[architecture.likelihood], POSTERIORS[architecture.posterior]
     network = NETWORKS[architecture.network]
     family, decoded = posterior.build(architecture), likelihood.build(architecture)
@@ -32,7 +34,7 @@ def assemble(architecture: Architecture) -> VAE:
     encoder = Conditional(
         network.encoder(shown, family.num_outputs(architecture.latent_dim), architecture), family, view
     )
-    prior = PRIORS[architecture.prior](architecture, encoder)
+    prior = PRIORS[architecture.prior].build(architecture, encoder)
     view = nn.Identity() if posterior.view is None else posterior.view(architecture)
     shown = _shown(view, tuple(prior().event_shape), architecture.num_features)
     channels, *rest = architecture.event_shape

@@ -5,18 +5,67 @@ One table for each kind of part. A part that is new gets a line here and its nam
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import nn
 
+from reparam.estimators import (
+    DisArm,
+    Enumerate,
+    Estimator,
+    GumbelSoftmax,
+    LeaveOneOut,
+    Rebar,
+    ReinMax,
+    ScoreFunction,
+    StraightThrough,
+)
 from reparam.vae.architecture import Architecture
 from reparam.vae.conditional import Conditional, Family
+from reparam.vae.flows import FlowFamily, FlowPrior
 from reparam.vae.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
 from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder, GatedMLP
-from reparam.vae.posteriors import DiagonalNormal
-from reparam.vae.priors import StandardNormal
+from reparam.vae.posteriors import (
+    BernoulliFamily,
+    BetaFamily,
+    CategoricalFamily,
+    CosineAndSine,
+    DiagonalNormal,
+    DirichletFamily,
+    FirstLevel,
+    FullNormal,
+    GammaFamily,
+    LowRankNormal,
+    PowerSphericalFamily,
+    TwoLevelFamily,
+    VonMisesFamily,
+    VonMisesFisherFamily,
+)
+from reparam.vae.priors import (
+    MixturePrior,
+    StandardNormal,
+    TwoLevelPrior,
+    VampPrior,
+    even_classes,
+    fair_coins,
+    uniform_angles,
+    uniform_direction,
+    uniform_interval,
+    uniform_simplex,
+    unit_gamma,
+)
 
-__all__ = ["LIKELIHOODS", "NETWORKS", "POSTERIORS", "PRIORS", "Likelihood", "Network", "Posterior"]
+__all__ = [
+    "ESTIMATORS",
+    "LIKELIHOODS",
+    "NETWORKS",
+    "POSTERIORS",
+    "PRIORS",
+    "Likelihood",
+    "Network",
+    "Posterior",
+    "Prior",
+]
 
 Shape = tuple[int, ...]
 
@@ -36,17 +85,40 @@ class Likelihood(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """A family for ``q(z|x)``.
+    """A family for ``q(z|x)``, and what :mod:`reparam.vae.compatibility` needs to know of it.
 
     Args:
         build: makes it.
         standard_prior: the law of the same kind that knows nothing.
         view: what the decoder is shown of ``z``; default: ``z``.
+        values: what ``z`` is made of, in words; priors that are laws of ``"real numbers"`` need those.
+        dimensions: whether they are independent, with a KL to the standard prior in closed form for each.
+        draws: ``"mapped"`` from noise, ``"moved"`` with the parameters but made by a sampler, or ``"fixed"``: coins and
+            classes, which need an estimator.
+        density: of any value in one go; else only that of its own draws.
+        estimator: name in :data:`ESTIMATORS` of the default one, for fixed draws.
     """
 
     build: Callable[[Architecture], Family]
     standard_prior: Callable[[Architecture], nn.Module]
     view: Callable[[Architecture], nn.Module] | None = None
+    values: str = "real numbers"
+    dimensions: Literal["independent", "dependent"] = "independent"
+    draws: Literal["mapped", "moved", "fixed"] = "mapped"
+    density: Literal["of any value", "of its draws"] = "of any value"
+    estimator: str | None = None
+
+
+class Prior(NamedTuple):
+    """A law of ``z``.
+
+    Args:
+        build: makes it; it may look at the model's encoder (a VampPrior is made of posteriors).
+        values: what ``z`` has to be made of, in words; ``None`` takes anything.
+    """
+
+    build: Callable[[Architecture, Conditional], nn.Module]
+    values: str | None = None
 
 
 class Network(NamedTuple):
@@ -70,14 +142,104 @@ LIKELIHOODS: Mapping[str, Likelihood] = {
 }
 
 
+def _standard_normal(a: Architecture) -> nn.Module:
+    return StandardNormal(a.latent_dim)
+
+
+def _upper_dim(a: Architecture) -> int:
+    return -(-a.latent_dim // 2)
+
+
 POSTERIORS: Mapping[str, Posterior] = {
-    "diagonal-normal": Posterior(lambda a: DiagonalNormal(), lambda a: StandardNormal(a.latent_dim)),
+    "diagonal-normal": Posterior(lambda a: DiagonalNormal(), _standard_normal),
+    "full-normal": Posterior(lambda a: FullNormal(a.latent_dim), _standard_normal, dimensions="dependent"),
+    "low-rank-normal": Posterior(
+        lambda a: LowRankNormal(a.latent_dim, a.posterior_rank), _standard_normal, dimensions="dependent"
+    ),
+    "von-mises-fisher": Posterior(
+        lambda a: VonMisesFisherFamily(a.latent_dim),
+        lambda a: uniform_direction(a.latent_dim),
+        values="directions",
+        dimensions="dependent",
+    ),
+    "power-spherical": Posterior(
+        lambda a: PowerSphericalFamily(a.latent_dim),
+        lambda a: uniform_direction(a.latent_dim),
+        values="directions",
+        dimensions="dependent",
+    ),
+    "gamma": Posterior(lambda a: GammaFamily(), lambda a: unit_gamma(a.latent_dim), values="positive numbers"),
+    "beta": Posterior(lambda a: BetaFamily(), lambda a: uniform_interval(a.latent_dim), values="shares"),
+    "dirichlet": Posterior(
+        lambda a: DirichletFamily(),
+        lambda a: uniform_simplex(a.latent_dim),
+        values="shares that sum to 1",
+        dimensions="dependent",
+        draws="moved",
+    ),
+    "von-mises": Posterior(
+        lambda a: VonMisesFamily(),
+        lambda a: uniform_angles(a.latent_dim),
+        view=lambda a: CosineAndSine(),
+        values="angles",
+    ),
+    "bernoulli": Posterior(
+        lambda a: BernoulliFamily(),
+        lambda a: fair_coins(a.latent_dim),
+        values="coins",
+        draws="fixed",
+        estimator="disarm",
+    ),
+    "categorical": Posterior(
+        lambda a: CategoricalFamily(a.num_classes),
+        lambda a: even_classes(a.latent_dim, a.num_classes),
+        values="classes",
+        draws="fixed",
+        estimator="leave-one-out",
+    ),
+    "iaf": Posterior(
+        lambda a: FlowFamily(a.latent_dim, "iaf", num_transforms=a.num_transforms),
+        _standard_normal,
+        dimensions="dependent",
+        density="of its draws",
+    ),
+    "spline-flow": Posterior(
+        lambda a: FlowFamily(a.latent_dim, "spline", num_transforms=a.num_transforms),
+        _standard_normal,
+        dimensions="dependent",
+    ),
+    "two-level": Posterior(
+        lambda a: TwoLevelFamily(a.latent_dim, _upper_dim(a), width=a.width),
+        lambda a: TwoLevelPrior(a.latent_dim, _upper_dim(a), width=a.width),
+        view=lambda a: FirstLevel(a.latent_dim),
+        values="two levels",
+        dimensions="dependent",
+    ),
 }
 
 
-# A prior may look at the model's encoder (a VampPrior is made of posteriors).
-PRIORS: Mapping[str, Callable[[Architecture, Conditional], nn.Module]] = {
-    "standard": lambda a, encoder: POSTERIORS[a.posterior].standard_prior(a),
+PRIORS: Mapping[str, Prior] = {
+    "standard": Prior(lambda a, encoder: POSTERIORS[a.posterior].standard_prior(a)),
+    "mixture": Prior(lambda a, encoder: MixturePrior(a.prior_components, a.latent_dim), "real numbers"),
+    "vampprior": Prior(lambda a, encoder: VampPrior(encoder, a.prior_components, a.event_shape)),
+    "realnvp": Prior(
+        lambda a, encoder: FlowPrior(a.latent_dim, "realnvp", num_transforms=a.num_transforms), "real numbers"
+    ),
+    "spline-flow": Prior(
+        lambda a, encoder: FlowPrior(a.latent_dim, "spline", num_transforms=a.num_transforms), "real numbers"
+    ),
+}
+
+
+# Those that relax a draw do it at temperature 1/2.
+ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
+    "leave-one-out": lambda: ScoreFunction(LeaveOneOut()),
+    "disarm": DisArm,
+    "rebar": lambda: Rebar(0.5),
+    "reinmax": ReinMax,
+    "straight-through": StraightThrough,
+    "gumbel-softmax": lambda: GumbelSoftmax(0.5),
+    "enumerate": Enumerate,
 }
 
 

@@ -1,21 +1,35 @@
 """One value, or two moments, that stand for a whole law: what is shown and stored of a posterior."""
 
+from typing import cast
+
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent, constraints
 
 from reparam import noise
+from reparam.distributions import PowerSpherical, VonMisesFisher
 
 __all__ = ["central_value", "moments"]
 
 _DRAWS = 256
+_OF_A_MODE = (PowerSpherical, VonMisesFisher)  # their means lie inside the sphere
+
+
+class _Middle:
+    """The middle of the noise, as a :class:`reparam.noise.Source`."""
+
+    def standard_normal(self, sample_shape: torch.Size, shape: torch.Size, *, like: Tensor) -> Tensor:
+        return like.new_zeros(sample_shape + shape)
+
+    def uniform(self, sample_shape: torch.Size, shape: torch.Size, *, like: Tensor) -> Tensor:
+        return like.new_full(sample_shape + shape, 0.5, dtype=torch.float64)
 
 
 def central_value(law: Distribution) -> Tensor:
     """A value the law can take that stands for it, ``[*batch, *event]``; always the same one.
 
-    The mean, where the law can take it; else the mode (spheres, coins, classes). Laws that have neither in closed form
-    are maps of noise, and give what they make of the middle of the noise.
+    The mean; the mode where the mean is no value of the law: coins (0 where both are equally likely), classes and
+    directions. Laws that have neither in closed form are maps of noise, and give what they make of its middle.
 
     Example:
         >>> from reparam.distributions import Bernoulli, Normal
@@ -24,13 +38,13 @@ def central_value(law: Distribution) -> Tensor:
     """
     mean = _closed_form(law, "mean")
     if mean is None:
-        middle = torch.zeros_like(law.noise(generator=noise.generator(0)))  # type: ignore[attr-defined]
-        value: Tensor = law.from_noise(middle)  # type: ignore[attr-defined]
+        value: Tensor = law.rsample(noise=_Middle())  # type: ignore[call-arg]
         return value
-    support = law.support
-    if support is not None and bool(support.check(mean).all()):
-        return mean
-    return law.mode
+    single = _single(law)
+    if isinstance(single, _OF_A_MODE) or cast(constraints.Constraint, single.support).is_discrete:
+        mode = law.mode.to(mean.dtype)
+        return torch.where(mode.isnan(), 0.0, mode)
+    return mean
 
 
 def moments(law: Distribution) -> tuple[Tensor, Tensor]:
@@ -42,8 +56,7 @@ def moments(law: Distribution) -> tuple[Tensor, Tensor]:
     mean, deviation = _closed_form(law, "mean"), _closed_form(law, "stddev")
     if mean is not None and deviation is not None:
         return mean, deviation
-    device = law.sample().device if mean is None else mean.device
-    draws = law.sample((_DRAWS,), generator=noise.generator(0, "moments", device=device))  # type: ignore[call-arg]
+    draws = law.sample((_DRAWS,), generator=noise.generator(0, "moments"))  # type: ignore[call-arg]
     return draws.mean(0) if mean is None else mean, draws.std(0)
 
 
@@ -53,3 +66,9 @@ def _closed_form(law: Distribution, name: str) -> Tensor | None:
     except NotImplementedError:
         return None
     return value
+
+
+def _single(law: Distribution) -> Distribution:
+    while isinstance(law, Independent):
+        law = law.base_dist
+    return law
