@@ -23,9 +23,9 @@ Pyro's mixin in `reparam.pyro`. Where torch has a law of the name, ours inherits
 docstring of each says what its parameters are, and where its limits lie.
 
 *Drawn* says how: `map` from noise without parameters; `quantile` of uniform noise; `implicit`, by any sampler, and
-moved with the parameters afterwards; `sample` only, as draws that jump have no pathwise gradient. *Noise* says whether
-draws can be made from given noise, so that `noise=`, quasi-Monte Carlo and common random numbers work. A law with
-`biased` has a straight-through gradient, and says so.
+moved with the parameters afterwards; `sample` only, as draws that jump have no pathwise gradient; a law made of other
+laws as those are. *Noise* says whether draws can be made from given noise, so that `noise=`, quasi-Monte Carlo and
+common random numbers work. A law with `biased` has a straight-through gradient, and says so.
 
 | law | arguments | drawn | noise | cdf | icdf | mean | variance | entropy |
 |---|---|---|---|---|---|---|---|---|
@@ -67,11 +67,11 @@ _NOT_SHOWN = ("self", "validate_args")
 
 
 def _drawn(law: Any) -> str:
-    if isinstance(law, distributions.Independent):
-        return "as its base"
+    if isinstance(law, distributions.Independent | distributions.Transformed | distributions.Chained):
+        return "as its base" if hasattr(law, "base_dist") else "as its parts"
     if not isinstance(law, Reparameterized):
         return "sample"
-    kind = next((word for base, word in _KINDS if isinstance(law, base)), "as what it is made of")
+    kind = next(word for base, word in _KINDS if isinstance(law, base))
     return kind if law.unbiased else f"{kind}, biased"
 
 

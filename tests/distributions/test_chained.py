@@ -123,6 +123,20 @@ def test_what_is_given_comes_along_row_by_row():
     torch.testing.assert_close(law.log_prob(value[0, 0, 0]), law.log_prob(value[0, 0, 0].expand(3, 5)))
 
 
+def test_classes_that_are_given_stay_classes():
+    table = torch.stack([SHIFT, SHIFT + 1])
+    loc = LOC.expand(4, 2)
+    law = Chained(
+        Independent(Normal(loc, SCALE), 1),
+        lambda a, label: then(a, table[label]),
+        sizes=(2, 3),
+        given=[torch.tensor([0, 1, 1, 0])],
+    )
+    value = law.sample((2,))
+    expected = linear().log_prob(value[:, 0])
+    torch.testing.assert_close(law.log_prob(value)[:, 0], expected)
+
+
 def test_the_two_parts_get_different_coordinates_of_a_source():
     law = linear()
     ours = law.rsample((16,), noise=Sobol(5))

@@ -64,7 +64,8 @@ class Chained(Reparameterized):
         validate_args: bool | None = None,
     ) -> None:
         self._parameter, self.first = smooth_part("Chained: first", first)
-        self.then, self.sizes, self.given = then, sizes, tuple(widen(value) for value in given)
+        self.then, self.sizes = then, sizes
+        self.given = tuple(widen(value) if value.is_floating_point() else value for value in given)
         if first.event_shape != (sizes[0],):
             raise ParameterError(
                 f"Chained: first must have the event shape ({sizes[0]},) that sizes={sizes} says; got "
