@@ -11,6 +11,16 @@ __all__ = ["central_value", "moments"]
 _DRAWS = 256
 
 
+class _Middle:
+    """The middle of the noise, as a :class:`reparam.noise.Source`."""
+
+    def standard_normal(self, sample_shape: torch.Size, shape: torch.Size, *, like: Tensor) -> Tensor:
+        return like.new_zeros(sample_shape + shape)
+
+    def uniform(self, sample_shape: torch.Size, shape: torch.Size, *, like: Tensor) -> Tensor:
+        return like.new_full(sample_shape + shape, 0.5, dtype=torch.float64)
+
+
 def central_value(law: Distribution) -> Tensor:
     """A value the law can take that stands for it, ``[*batch, *event]``; always the same one.
 
@@ -24,8 +34,7 @@ def central_value(law: Distribution) -> Tensor:
     """
     mean = _closed_form(law, "mean")
     if mean is None:
-        middle = torch.zeros_like(law.noise(generator=noise.generator(0)))  # type: ignore[attr-defined]
-        value: Tensor = law.from_noise(middle)  # type: ignore[attr-defined]
+        value: Tensor = law.rsample(noise=_Middle())  # type: ignore[call-arg]
         return value
     support = law.support
     if support is not None and bool(support.check(mean).all()):
@@ -42,8 +51,7 @@ def moments(law: Distribution) -> tuple[Tensor, Tensor]:
     mean, deviation = _closed_form(law, "mean"), _closed_form(law, "stddev")
     if mean is not None and deviation is not None:
         return mean, deviation
-    device = law.sample().device if mean is None else mean.device
-    draws = law.sample((_DRAWS,), generator=noise.generator(0, "moments", device=device))  # type: ignore[call-arg]
+    draws = law.sample((_DRAWS,), generator=noise.generator(0, "moments"))  # type: ignore[call-arg]
     return draws.mean(0) if mean is None else mean, draws.std(0)
 
 
