@@ -18,6 +18,7 @@ from reparam.planning import make_plan
 from reparam.runs import Run
 from tests.runs.faults import snapshot
 from tests.training.small import TABLE
+from tests.vae.small import small_vae
 
 QUICK = reparam.Settings(epochs=2, batch_size=20, num_samples=3, width=8)
 ROWS = TABLE.draw(60).numpy()
@@ -68,8 +69,8 @@ def test_the_run_directory_tells_the_whole_story(trained_digits: reparam.Trained
     assert description["network"]["num_parameters"] == counts
     assert any(note.startswith("pre-check: ") for note in description["notes"])
     assert any(note.startswith("likelihood: ") for note in description["notes"])
-    best = max((r for r in run.metrics() if r["split"] == "validation"), key=lambda r: r["elbo_nats"])
-    assert description["best"] == {"step": best["step"], "elbo_nats": best["elbo_nats"]}
+    best = max((r for r in run.metrics() if r["split"] == "validation"), key=lambda r: r["bound_nats"])
+    assert description["best"] == {"step": best["step"], "bound_nats": best["bound_nats"]}
     stored = run.load_checkpoint("best").model
     assert all(torch.equal(value, stored[name]) for name, value in trained_digits.model.state_dict().items())
 
@@ -153,7 +154,7 @@ def mine() -> vae.VAE:
 def test_a_model_of_your_own_trains_and_loads(tmp_path: Path) -> None:
     trained = fit(ROWS, tmp_path / "run", model=mine())
     network = trained.run.description["network"]
-    assert (network["kind"], network["latent_dim"], network["width"]) == ("custom", 3, None)
+    assert (network["kind"], network["latent_dim"], network["architecture"]) == ("custom", 3, None)
     assert "model: 3 latent dimensions, networks of your own" in trained.run.description["notes"]
     encoding = trained.encode(ROWS)
     assert encoding.loc.shape == (60, 3)
@@ -164,7 +165,7 @@ def test_a_model_of_your_own_trains_and_loads(tmp_path: Path) -> None:
         RunError, match=r"trained with a model of your own: load\(path, model=\.\.\.\) needs the same model"
     ):
         reparam.load(tmp_path / "run")
-    other = vae.assemble((4,), vae.Gaussian((4,)), latent_dim=3, width=8)
+    other = small_vae((4,), latent_dim=3, width=8)
     with pytest.raises(RunError, match=r"(?s)checkpoint 4 of .* does not fit the model: .*encoder\.network"):
         reparam.load(tmp_path / "run", model=other)
 

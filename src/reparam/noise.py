@@ -24,7 +24,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -375,6 +375,7 @@ class Sobol:
     """
 
     seed: int
+    most_dimensions: ClassVar[int] = int(SobolEngine.MAXDIM)
 
     def standard_normal(self, sample_shape: torch.Size, shape: torch.Size, *, like: Tensor) -> Tensor:
         """See :class:`Source`."""
@@ -387,9 +388,9 @@ class Sobol:
 
     def _points(self, sample_shape: torch.Size, shape: torch.Size) -> Tensor:
         draws, dimensions = math.prod(sample_shape), math.prod(shape)
-        if dimensions > SobolEngine.MAXDIM:
+        if dimensions > self.most_dimensions:
             raise ParameterError(
-                f"Sobol noise has at most {SobolEngine.MAXDIM} dimensions, but one draw of shape "
+                f"Sobol noise has at most {self.most_dimensions} dimensions, but one draw of shape "
                 f"{tuple(shape)} needs {dimensions}; use noise=Antithetic(seed) or independent draws"
             )
         if draws * dimensions == 0:

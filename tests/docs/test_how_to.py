@@ -76,7 +76,7 @@ def test_the_new_estimator_is_refused_and_coupled_as_others_are():
 
 def test_the_new_likelihood_starts_at_the_data():
     x = torch.tensor([[1.0, -1.0], [3.0, -5.0]])
-    law = LIKELIHOOD["Logistic"].fit(x, resolution=torch.zeros(2))(torch.zeros(1, 2))
+    law = LIKELIHOOD["Logistic"]((2,)).start_at(x, resolution=torch.zeros(2))(torch.zeros(1, 2))
     torch.testing.assert_close(law.mean[0], x.mean(0))
     torch.testing.assert_close(law.stddev[0], x.std(0, correction=0), rtol=1e-5, atol=0)
 
@@ -93,7 +93,7 @@ def test_the_new_likelihood_is_the_density_summed_over_values():
 def test_the_new_likelihood_stays_finite(size):
     x = torch.tensor([[1.0, -1.0], [3.0, -5.0]])
     outputs = torch.full((2, 2), size, requires_grad=True)
-    log_prob = LIKELIHOOD["Logistic"].fit(x, resolution=torch.zeros(2))(outputs).log_prob(x)
+    log_prob = LIKELIHOOD["Logistic"]((2,)).start_at(x, resolution=torch.zeros(2))(outputs).log_prob(x)
     log_prob.sum().backward()
     assert log_prob.isfinite().all()
     assert outputs.grad.isfinite().all()

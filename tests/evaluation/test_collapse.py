@@ -39,7 +39,7 @@ def test_the_warning_comes_true_and_its_absence_too() -> None:
             optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.02)
             for _ in range(600):
                 optimizer.zero_grad()
-                model(x).loss().backward()
+                model(x).loss.backward()
                 optimizer.step()
         used = model(x).rate.mean().item() > 0.1
         assert collapse_check(x, torch.tensor(scale**2)).ok is used, scale

@@ -23,7 +23,7 @@ def levels(numbers: dict | None = None, metrics: list | None = None, loc: torch.
 
 def bounds(train: list[float], validation: list[float]) -> list[dict]:
     pairs = zip(train, validation, strict=True)
-    return [{"split": s, "elbo_nats": v} for pair in pairs for s, v in zip(("train", "validation"), pair, strict=True)]
+    return [{"split": s, "bound_nats": v} for pair in pairs for s, v in zip(("train", "validation"), pair, strict=True)]
 
 
 def test_a_healthy_run_has_only_good_findings() -> None:

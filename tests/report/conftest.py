@@ -106,7 +106,7 @@ def training_records(steps=12600, validation=True):
 
 
 def with_bound(terms):
-    return {"elbo_nats": -sum(terms.values()), **terms}
+    return {"bound_nats": -sum(terms.values()), "elbo_nats": -sum(terms.values()), **terms}
 
 
 def latents(values, active, total):

@@ -13,13 +13,14 @@ import pytest
 import torch
 
 import reparam
-from reparam import pipeline, vae
+from reparam import pipeline
 from reparam.cli.main import main
 from reparam.errors import Interrupted, RunError, UsageError
 from reparam.runs import Run
 from reparam.training.progress import SilentWatcher
 from tests.runs.faults import snapshot
 from tests.training.small import TABLE, Crash, CrashAfter, SignalAfter, make_state, make_vae, run_training
+from tests.vae.small import small_vae
 
 # In the middle of an epoch and of an interval between evaluations, at an evaluation, at the end of an epoch, before the
 # first evaluation, after the last step.
@@ -136,7 +137,7 @@ def test_a_model_of_your_own_with_dropout_resumes_bit_for_bit(
         RunError, match=r"started with a model of your own: resume\(path, model=\.\.\.\) needs the same"
     ):
         reparam.resume(tmp_path / "b" / "run", progress=False)
-    other = vae.assemble((4,), vae.Gaussian((4,)), latent_dim=2, width=8)
+    other = small_vae((4,), width=8)
     with pytest.raises(
         RunError, match=r"checkpoint 7 is of another model: expected 'model\.encoder\.network\.stem\.weight'"
     ):

@@ -13,7 +13,7 @@ from reparam.runs import formats, manifest
 FILES = (manifest.MODEL, manifest.TRAINING, manifest.MANIFEST)
 MODEL = {"w": torch.tensor([1.0, 2.0]), "b": torch.tensor(3, dtype=torch.int64)}
 TRAINING = {"rng": torch.arange(8, dtype=torch.uint8)}
-PROGRESS = {"epoch": 1, "best_elbo_nats": -1e-05, "name": "größe"}
+PROGRESS = {"epoch": 1, "best_bound_nats": -1e-05, "name": "größe"}
 
 
 def write(folder: Path, step: int, scale: float = 1.0) -> Path:

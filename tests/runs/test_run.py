@@ -386,13 +386,13 @@ def test_a_lock_where_writing_is_not_allowed(run: Run, monkeypatch: pytest.Monke
 
 
 def test_update_changes_entries(run: Run) -> None:
-    run.update(status="finished", best={"step": 4, "elbo_nats": -1.5})
+    run.update(status="finished", best={"step": 4, "bound_nats": -1.5})
     assert Run.open(run.path).description == run.description
     assert run.description == {
         **run.description,
         "status": "finished",
         "name": "digits",
-        "best": {"step": 4, "elbo_nats": -1.5},
+        "best": {"step": 4, "bound_nats": -1.5},
     }
 
 

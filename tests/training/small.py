@@ -25,6 +25,7 @@ from tests.linear_gaussian import LinearGaussian
 TABLE = LinearGaussian(num_values=4, latent_dim=2)
 NUM_ROWS = 60
 SETTINGS = Settings(epochs=4, batch_size=6, evaluate_every=7, seed=3)  # 40 steps, 10 an epoch
+LOSS = FeedLoss(vae.Elbo())
 SCHEDULE = Schedule.plan(SETTINGS, NUM_ROWS, num_values=4)
 
 
@@ -67,7 +68,7 @@ def run_training(
         seed=SETTINGS.seed,
         patience=patience,
         gradient_clip=200.0,
-        loss=FeedLoss(vae.Elbo()),
+        loss=LOSS,
         rows=feeds.get("rows") or make_feed(),
         validation=feeds.get("validation") or make_feed(20, seed=2),
         accelerator=accelerator_for("cpu", "float32"),
@@ -111,7 +112,7 @@ class Memory:
 
     def validation(self) -> dict[int, float]:
         """The validation bound by step."""
-        return {line["step"]: line["elbo_nats"] for line in self.lines if line["split"] == "validation"}
+        return {line["step"]: line["bound_nats"] for line in self.lines if line["split"] == "validation"}
 
 
 class Crash(Exception):

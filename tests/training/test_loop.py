@@ -17,13 +17,14 @@ from reparam.errors import DivergedError, Interrupted
 from reparam.evaluation import log_likelihood
 from reparam.training import loop
 from reparam.training.feed import DeviceFeed
-from reparam.training.loop import exact_bound
+from reparam.training.loop import exact_terms
 from reparam.training.progress import SilentWatcher
 from reparam.training.schedule import Schedule
 from reparam.training.settings import Settings
 from tests.linear_gaussian import LinearGaussian
 from tests.statistical.instruments import FALSE_ALARM
 from tests.training.small import (
+    LOSS,
     SCHEDULE,
     SETTINGS,
     Memory,
@@ -38,11 +39,12 @@ from tests.training.small import (
 class SharedScale(nn.Module):
     """The likelihood of probabilistic PCA: one standard deviation for all values."""
 
-    num_outputs = 1
-
     def __init__(self) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.zeros(()))
+
+    def num_outputs(self, num_values: int) -> int:
+        return num_values
 
     def forward(self, outputs: Tensor) -> Independent:
         law = Normal(outputs, self.log_scale.exp().expand_as(outputs), validate_args=False)
@@ -124,6 +126,7 @@ def test_each_evaluation_records_training_and_validation() -> None:
     for line in record.lines:
         assert line["epoch"] == -(-line["step"] // 10)
         assert line["elbo_nats"] == -(line["distortion_nats"] + line["rate_nats"])
+        assert line["bound_nats"] == pytest.approx(line["elbo_nats"], rel=1e-6)
         if line["split"] == "train":
             assert line["beta"] == SCHEDULE.beta_at(line["step"] - 1)
             assert line["learning_rate"] == SCHEDULE.learning_rate_at(line["step"] - 1)
@@ -139,8 +142,8 @@ def test_validation_is_scored_by_the_averaged_weights_that_are_kept() -> None:
     model = make_vae()
     for checkpoint in record.checkpoints[1:]:
         model.load_state_dict(checkpoint.model)
-        distortion, rate = exact_bound(model, make_feed(20, seed=2), seed=SETTINGS.seed)
-        assert record.validation()[checkpoint.step] == -(distortion + rate)
+        _, _, bound = exact_terms(model, LOSS, make_feed(20, seed=2), seed=SETTINGS.seed)
+        assert record.validation()[checkpoint.step] == bound
 
 
 def test_the_best_checkpoint_has_the_highest_validation_bound() -> None:
@@ -149,7 +152,7 @@ def test_the_best_checkpoint_has_the_highest_validation_bound() -> None:
     record, state = Memory(), make_state(make_vae(dropout=0.0))
     run_training(state, record, schedule=Schedule.plan(settings, 60, 4))
     bounds = record.validation()
-    assert state.progress.best_elbo_nats == max(bounds.values())
+    assert state.progress.best_bound_nats == max(bounds.values())
     assert state.progress.best_step == max(bounds, key=bounds.__getitem__) == record.best[-1]
     highest = -math.inf
     for step, elbo in bounds.items():
@@ -164,7 +167,7 @@ def test_patience_is_counted_once_the_kl_has_its_full_weight(
 ) -> None:
     # The first evaluation, after step 2, stays the best and is kept; the first worse one that counts ends the run.
     distortions = iter([1.0, *[9.0] * 30])
-    monkeypatch.setattr(loop, "exact_bound", lambda *_, **__: (next(distortions), 0.0))
+    monkeypatch.setattr(loop, "exact_terms", lambda *_, **__: (0.0, 0.0, -next(distortions)))
     settings = Settings(epochs=4, batch_size=6, evaluate_every=2, kl_warmup_steps=warmup)
     record, state = Memory(), make_state(make_vae(dropout=0.0))
     run_training(state, record, schedule=Schedule.plan(settings, 60, 4), patience=1)
@@ -175,7 +178,7 @@ def test_selection_looks_at_the_bound_itself_whatever_beta_is() -> None:
     settings = Settings(epochs=4, batch_size=6, evaluate_every=2, beta=0.0, kl_warmup_steps=0)
     record, state = Memory(), make_state(make_vae(dropout=0.0), learning_rate=0.1)
     run_training(state, record, schedule=Schedule.plan(settings, 60, 4))
-    assert state.progress.best_elbo_nats == max(record.validation().values())
+    assert state.progress.best_bound_nats == max(record.validation().values())
 
 
 @pytest.mark.parametrize("patience", [1, 3])
@@ -195,26 +198,28 @@ def test_training_stops_after_that_many_evaluations_without_a_better_bound(patie
 
 def test_a_better_bound_renews_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     distortions = iter([9.0, 9.0, 9.5, 8.0, 8.5, 7.0, 7.5, 7.0, 8.0, 1.0])
-    monkeypatch.setattr(loop, "exact_bound", lambda *arguments, **more: (next(distortions), 1.0))
+    monkeypatch.setattr(loop, "exact_terms", lambda *arguments, **more: (0.0, 0.0, -1.0 - next(distortions)))
     settings = Settings(epochs=2, batch_size=6, evaluate_every=1, kl_warmup_steps=0)
     record, state = Memory(), make_state()
     run_training(state, record, schedule=Schedule.plan(settings, 60, 4), patience=3)
     assert record.best == [1, 4, 6]
-    assert (state.progress.step, state.progress.best_step, state.progress.best_elbo_nats) == (9, 6, -8.0)
+    assert (state.progress.step, state.progress.best_step, state.progress.best_bound_nats) == (9, 6, -8.0)
     assert state.progress.stopped_early
 
 
 def test_the_bound_is_a_mean_over_rows_of_any_batching() -> None:
     model, feed = make_vae(), make_feed(50)
-    distortion, rate = exact_bound(model, feed, seed=0)
-    assert (distortion, rate) == exact_bound(model, feed, seed=0)
-    assert distortion != exact_bound(model, feed, seed=1)[0]
-    assert rate == pytest.approx(exact_bound(model, feed, seed=0, batch_size=7)[1], rel=1e-6)
+    distortion, rate, bound = exact_terms(model, LOSS, feed, seed=0)
+    assert (distortion, rate, bound) == exact_terms(model, LOSS, feed, seed=0)
+    assert distortion != exact_terms(model, LOSS, feed, seed=1)[0]
+    assert rate == pytest.approx(exact_terms(model, LOSS, feed, seed=0, batch_size=7)[1], rel=1e-6)
     model.eval()
     with torch.no_grad():
         terms = model(feed.values, noise.generator(0, "bound"))
     assert distortion == pytest.approx(terms.distortion.mean().item(), rel=1e-6)
     assert rate == pytest.approx(terms.rate.mean().item(), rel=1e-6)
+    assert bound == pytest.approx(terms.bound.mean().item(), rel=1e-6)
+    assert bound == pytest.approx(-(distortion + rate), rel=1e-6)
 
 
 def test_a_validation_bound_that_is_not_finite_stops_before_its_checkpoint() -> None:

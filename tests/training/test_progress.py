@@ -10,8 +10,8 @@ import pytest
 from reparam.training.progress import BarWatcher, LineWatcher, SilentWatcher, console_watcher, terms_text
 
 RECORDS = [
-    {"step": 1500, "split": "train", "elbo_nats": -89.004, "distortion_nats": 64.0, "rate_nats": 25.004},
-    {"step": 1500, "split": "validation", "elbo_nats": -90.126, "distortion_nats": 65.0, "rate_nats": 25.126},
+    {"step": 1500, "split": "train", "bound_nats": -89.004, "distortion_nats": 64.0, "rate_nats": 25.004},
+    {"step": 1500, "split": "validation", "bound_nats": -90.126, "distortion_nats": 65.0, "rate_nats": 25.126},
 ]
 
 

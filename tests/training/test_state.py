@@ -11,16 +11,18 @@ from reparam import noise, vae
 from reparam.errors import RunError
 from reparam.runs import Run
 from reparam.training.device import accelerator_for
+from reparam.training.protocols import Rows
 from reparam.training.state import TrainingState
 from reparam.training.step import update
-from tests.training.small import make_state, make_vae
+from tests.training.small import LOSS, make_state, make_vae
+from tests.vae.small import small_vae
 
 
 def make_images() -> vae.VAE:
     """Convolutional networks, whose weights are stored channels last."""
     with torch.random.fork_rng():
         noise.seed_global(0, "images")
-        return vae.assemble((3, 8, 12), vae.Bernoulli((3, 8, 12)), latent_dim=3, width=4)
+        return small_vae((3, 8, 12), "bernoulli", latent_dim=3)
 
 
 class WithStatistics(nn.Module):
@@ -62,7 +64,8 @@ def advance(state: TrainingState, num_steps: int) -> None:
         update(
             state,
             accelerator,
-            x.round(),
+            LOSS,
+            Rows(x.round()),
             torch.arange(8),
             learning_rate=0.01,
             beta=1.0,

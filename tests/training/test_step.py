@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from reparam import noise
 from reparam.errors import DivergedError
 from reparam.training.device import accelerator_for
+from reparam.training.protocols import Rows
 from reparam.training.state import TrainingState
 from reparam.training.step import update
 from reparam.vae import Terms
-from tests.training.small import TABLE, make_state, make_vae
+from tests.training.small import LOSS, TABLE, make_state, make_vae
 
 ROWS = torch.tensor([40, 7, 23, 1, 18])
 
@@ -23,7 +24,8 @@ def step(state: TrainingState, x: Tensor, rows: Tensor = ROWS, **changes: Any) -
     """One update with ordinary settings."""
     options = {"learning_rate": 0.01, "beta": 1.0, "gradient_clip": 200.0} | changes
     generator = noise.generator(0, "step", state.progress.step)
-    update(state, accelerator_for("cpu", "float32"), x, rows, generator=generator, **options)
+    loss = options.pop("loss", LOSS)
+    update(state, accelerator_for("cpu", "float32"), loss, Rows(x), rows, generator=generator, **options)
 
 
 def snapshot(state: TrainingState) -> dict[str, Any]:
@@ -55,7 +57,8 @@ def test_an_update_adds_the_terms_of_its_batch_and_counts(state: TrainingState) 
     added = state.sums - sums
     torch.testing.assert_close(added[0], terms.distortion.sum().double())
     torch.testing.assert_close(added[1], terms.rate.sum().double())
-    assert added[2] == 5
+    torch.testing.assert_close(added[2], terms.bound.sum().double())
+    assert added[3] == 5
     assert state.progress.step == 2
     assert not torch.equal(
         state.training_tensors()["model.encoder.network.0.weight"], before["model.encoder.network.0.weight"]
@@ -117,9 +120,14 @@ class Line(nn.Module):
         self.weight = nn.Parameter(torch.tensor([1.0, 2.0]))
         self.slope = slope
 
-    def forward(self, x: Tensor, generator: torch.Generator) -> Terms:
-        distortion = self.slope * self.weight.sum() * torch.ones(len(x))
-        return Terms(distortion=distortion, rate=torch.zeros(len(x)))
+    def forward(self, x: Tensor) -> Tensor:
+        return self.slope * self.weight.sum() * torch.ones(len(x))
+
+
+def line_loss(model: nn.Module, rows: Rows, *, beta: float, generator: torch.Generator) -> Terms:
+    """The loss of :class:`Line`: an objective like any other."""
+    distortion = model(rows.x)
+    return Terms(distortion, rate=torch.zeros(len(rows.x)), bound=-distortion, loss=distortion.mean())
 
 
 @pytest.mark.parametrize(
@@ -127,14 +135,14 @@ class Line(nn.Module):
 )
 def test_gradients_are_cut_to_the_largest_norm(slope: float, clip: float, expected: float) -> None:
     state = make_state(Line(slope))
-    step(state, torch.zeros(5, 1), gradient_clip=clip)
+    step(state, torch.zeros(5, 1), gradient_clip=clip, loss=line_loss)
     moments = state.training_tensors()["optimizer.exp_avg.weight"]  # (1 - 0.9) · gradient after the first step
     torch.testing.assert_close(moments, torch.full((2,), 0.1 * expected), rtol=1e-5, atol=0)
 
 
 def test_a_large_finite_loss_is_no_error() -> None:
     state = make_state(Line(1e12))
-    step(state, torch.zeros(5, 1))
+    step(state, torch.zeros(5, 1), loss=line_loss)
     assert state.progress.step == 1
     assert state.sums[0] == pytest.approx(5 * 3e12)
 
@@ -145,7 +153,7 @@ def test_a_gradient_whose_norm_overflows_is_told_as_such() -> None:
     with pytest.raises(
         DivergedError, match=r"step 1: not finite: norm of the gradient \(largest entry 1\.0e\+30, of weight\)"
     ):
-        step(state, torch.zeros(5, 1))
+        step(state, torch.zeros(5, 1), loss=line_loss)
     assert_unchanged(state, before)
 
 
@@ -157,7 +165,7 @@ def test_beta_weighs_the_rate() -> None:
         start = make_vae(dropout=0.0)
     step(weighted, x, beta=1.0)
     terms = start(x, noise.generator(0, "step", 0))
-    terms.loss(0.0).backward()
+    terms.distortion.mean().backward()
     expected = 0.1 * start.encoder.network[0].weight.grad  # type: ignore[union-attr, operator, index]
     found = plain.training_tensors()["optimizer.exp_avg.encoder.network.0.weight"]
     torch.testing.assert_close(found, expected)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from reparam import vae
+from tests.vae.small import small_plan
 
 
 def test_bernoulli_is_the_cross_entropy_summed_over_pixels() -> None:
@@ -17,7 +18,8 @@ def test_bernoulli_is_the_cross_entropy_summed_over_pixels() -> None:
 
 def test_bernoulli_starts_at_the_mean_of_the_data() -> None:
     x = torch.tensor([[0.0, 1.0, 0.25], [0.0, 1.0, 0.75]])
-    torch.testing.assert_close(vae.Bernoulli.fit(x)(torch.zeros(1, 3)).mean[0], torch.tensor([0.001, 0.999, 0.5]))
+    law = vae.Bernoulli((3,)).start_at(x)(torch.zeros(1, 3))
+    torch.testing.assert_close(law.mean[0], torch.tensor([0.001, 0.999, 0.5]))
 
 
 def test_gaussian_is_the_normal_density_summed_over_columns() -> None:
@@ -30,7 +32,7 @@ def test_gaussian_is_the_normal_density_summed_over_columns() -> None:
 
 
 def test_gaussian_scale_never_falls_below_the_rounding_of_the_data() -> None:
-    family = vae.Gaussian.fit(torch.tensor([[0.0], [1.0], [2.0]]), resolution=torch.tensor([1.0]))
+    family = vae.Gaussian((1,)).start_at(torch.tensor([[0.0], [1.0], [2.0]]), resolution=torch.tensor([1.0]))
     with torch.no_grad():
         family.log_scale.fill_(-100.0)
     assert family.scale.item() == pytest.approx(1 / math.sqrt(12))
@@ -38,7 +40,7 @@ def test_gaussian_scale_never_falls_below_the_rounding_of_the_data() -> None:
 
 def test_gaussian_starts_at_the_mean_and_spread_of_the_data() -> None:
     x = torch.tensor([[1.0, -1.0], [3.0, -5.0]])
-    law = vae.Gaussian.fit(x, resolution=torch.tensor([0.0, 0.0]))(torch.zeros(1, 2))
+    law = vae.Gaussian((2,)).start_at(x, resolution=torch.tensor([0.0, 0.0]))(torch.zeros(1, 2))
     torch.testing.assert_close(law.mean[0], torch.tensor([2.0, -3.0]))
     torch.testing.assert_close(law.stddev[0], torch.tensor([1.0, 2.0]), rtol=1e-5, atol=0)
 
@@ -71,8 +73,9 @@ def test_discretized_logistic_of_one_cell_by_hand() -> None:
 @pytest.mark.parametrize("shape", [(3,), (2, 4, 5)])
 def test_every_family_gives_one_finite_number_an_example(name: str, shape: tuple[int, ...]) -> None:
     x = torch.rand(10, *shape, generator=torch.Generator().manual_seed(0)).round()
-    family = vae.LIKELIHOODS[name].fit(x, levels=2, resolution=torch.ones(1))
-    outputs = torch.full((10, family.num_outputs * shape[0], *shape[1:]), 1e4, requires_grad=True)
+    family = vae.LIKELIHOODS[name].build(small_plan(shape, name, levels=2))
+    family.start_at(x, resolution=torch.ones(1))  # type: ignore[attr-defined]
+    outputs = torch.full((10, family.num_outputs(shape[0]), *shape[1:]), 1e4, requires_grad=True)
     log_prob = family(outputs).log_prob(x)
     log_prob.sum().backward()
     assert log_prob.shape == (10,)

@@ -3,12 +3,13 @@
 import torch
 
 from reparam import noise, vae
+from tests.vae.small import small_vae
 
 
 def make_model() -> vae.VAE:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return vae.assemble((4,), vae.Gaussian((4,)), latent_dim=2, width=8)
+        return small_vae((4,), width=8)
 
 
 def test_reconstruct_is_the_mean_of_the_mean() -> None:

@@ -5,11 +5,12 @@ import torch
 
 from reparam import vae
 from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder
+from tests.vae.small import small_vae
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 48, 64), (1, 8, 8), (3, 1, 1), (1, 5, 200), (3, 33, 47), (1, 2, 3)])
 def test_images_of_any_size_go_in_and_come_out(shape: tuple[int, int, int]) -> None:
-    encoder, decoder = ConvEncoder(shape, 6, width=4), ConvDecoder(3, shape, 2, width=4)
+    encoder, decoder = ConvEncoder(shape, 6, width=4), ConvDecoder(3, (2 * shape[0], *shape[1:]), width=4)
     x = torch.zeros(2, *shape)
     assert encoder(x).shape == (2, 6)
     assert decoder(torch.zeros(2, 3)).shape == (2, 2 * shape[0], *shape[1:])
@@ -17,9 +18,9 @@ def test_images_of_any_size_go_in_and_come_out(shape: tuple[int, int, int]) -> N
 
 def test_the_first_posterior_is_the_prior_for_data_of_any_scale() -> None:
     for model, x in (
-        (vae.assemble((7,), vae.Gaussian((7,)), latent_dim=3, width=16), torch.full((2, 7), 1e6)),
+        (small_vae((7,), latent_dim=3, width=16), torch.full((2, 7), 1e6)),
         (
-            vae.assemble((1, 9, 9), vae.Bernoulli((1, 9, 9)), latent_dim=3, width=4),
+            small_vae((1, 9, 9), "bernoulli", latent_dim=3),
             torch.full((2, 1, 9, 9), 1e6),
         ),
     ):
@@ -28,11 +29,11 @@ def test_the_first_posterior_is_the_prior_for_data_of_any_scale() -> None:
 
 
 def test_every_parameter_receives_a_gradient_once_heads_have_moved() -> None:
-    model = vae.assemble((1, 12, 12), vae.Bernoulli((1, 12, 12)), latent_dim=3, width=4)
+    model = small_vae((1, 12, 12), "bernoulli", latent_dim=3)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)) * 0.1)
-    model(torch.ones(2, 1, 12, 12)).loss().backward()
+    model(torch.ones(2, 1, 12, 12)).loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name

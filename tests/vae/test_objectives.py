@@ -3,11 +3,13 @@
 import pytest
 import scipy.stats
 import torch
+from torch import nn
 from torch.autograd import gradcheck
 
 from reparam import noise, vae
 from tests.linear_gaussian import DTYPE, LinearGaussian, bias_and_error_of_importance_weighting
 from tests.statistical.instruments import FALSE_ALARM
+from tests.vae.small import small_vae
 
 MODEL = LinearGaussian()
 
@@ -70,32 +72,55 @@ def test_more_importance_samples_close_the_gap_from_below() -> None:
     assert means[-1] == pytest.approx(exact - bias, abs=scipy.stats.norm.isf(FALSE_ALARM / 2) * standard_error)
 
 
-def test_the_gradient_of_the_objective_passes_gradcheck() -> None:
-    model = MODEL.exact_vae(shift=0.3, widen=1.5)
-    x = MODEL.draw(4)
-    parameters = list(model.parameters())
+class Lossy(nn.Module):
+    """A model that is called for its loss, as ``functional_call`` wants it."""
+
+    def __init__(self, model: vae.VAE, objective: vae.Objective) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.objective(self.model, x, beta=0.7, generator=noise.generator(3)).loss
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        vae.Elbo(),
+        vae.Elbo(3, noise="antithetic"),
+        vae.Elbo(4, noise="sobol"),
+        vae.Elbo(free_bits=1.0),
+        vae.ImportanceWeighted(3, gradient="pathwise"),
+    ],
+    ids=str,
+)
+def test_the_gradient_of_the_objective_passes_gradcheck(objective: vae.Objective) -> None:
+    model, x = Lossy(MODEL.exact_vae(shift=0.3, widen=1.5), objective), MODEL.draw(4)
+    names = [name for name, _ in model.named_parameters()]
 
     def loss(*values: torch.Tensor) -> torch.Tensor:
-        names = [name for name, _ in model.named_parameters()]
-        generator = noise.generator(3)
-        terms = torch.func.functional_call(model, dict(zip(names, values, strict=True)), (x, generator))
-        return terms.loss(beta=0.7)
+        found: torch.Tensor = torch.func.functional_call(model, dict(zip(names, values, strict=True)), (x,))
+        return found
 
-    assert gradcheck(loss, [parameter.detach().clone().requires_grad_() for parameter in parameters])
+    assert gradcheck(loss, [parameter.detach().clone().requires_grad_() for parameter in model.parameters()])
 
 
 def test_the_loss_is_a_mean_over_examples_of_sums_with_an_explicit_beta() -> None:
-    terms = vae.Terms(distortion=torch.tensor([1.0, 3.0]), rate=torch.tensor([0.5, 1.5]))
-    assert terms.loss().item() == pytest.approx(3.0)
-    assert terms.loss(beta=2.0).item() == pytest.approx(4.0)
-    assert terms.elbo.tolist() == [-1.5, -4.5]
+    model, x = MODEL.exact_vae(shift=0.3), MODEL.draw(7)
+    for beta in (1.0, 2.0, 0.0):
+        terms = vae.Elbo()(model, x, beta=beta, generator=noise.generator(0))
+        torch.testing.assert_close(terms.loss, (terms.distortion + beta * terms.rate).mean())
+        torch.testing.assert_close(terms.bound, -(terms.distortion + terms.rate))
+        assert torch.equal(terms.elbo, terms.bound)
+        assert terms.loss.shape == ()
 
 
-def test_half_precision_networks_still_give_float32_terms() -> None:
-    model = vae.assemble((6,), vae.Gaussian((6,)), latent_dim=2, width=8)
+@pytest.mark.parametrize("objective", [vae.Elbo(2), vae.ImportanceWeighted(2)], ids=str)
+def test_half_precision_networks_still_give_float32_terms(objective: vae.Objective) -> None:
+    model = small_vae((6,), width=8)
     with torch.autocast("cpu", torch.bfloat16):
-        terms = model(torch.zeros(3, 6))
-    assert terms.distortion.dtype == terms.rate.dtype == torch.float32
+        terms = objective(model, torch.zeros(3, 6))
+    assert {part.dtype for part in (terms.distortion, terms.rate, terms.bound, terms.loss)} == {torch.float32}
 
 
 def repeated_elbos(model: vae.VAE, x: torch.Tensor, draws: int) -> torch.Tensor:

@@ -89,12 +89,16 @@ def without_score(law: td.Distribution, draws: Tensor, log_density: Tensor) -> T
     return log_density - (score - score.detach())
 
 
-def weigh_gradient(draws: Tensor, log_weights: Tensor) -> None:
+def weigh_gradient(draws: Tensor, log_weights: Tensor, *, beta: float = 1.0) -> None:
     """Weigh the gradient that reaches each draw once more by its share of the weights: the second half of DReG.
+
+    With the density of q in the weights to the power of -β, its score at a fixed draw is weighed by β, and so is what
+    stands for it: the gradient is weighed by ``(1 - β) + β·share``.
 
     Args:
         draws: ``[K, *batch_shape, *event_shape]``, from ``rsample``; they are changed: a hook is registered.
         log_weights: ``[K, *batch_shape]``.
+        beta: β; 1 are the weights of the bound itself.
 
     Raises:
         NotImplementedError: in forward mode.
@@ -105,4 +109,4 @@ def weigh_gradient(draws: Tensor, log_weights: Tensor) -> None:
         raise NotImplementedError("no doubly reparameterized gradient in forward mode, only in reverse mode")
     shares = torch.softmax(log_weights.detach(), 0)
     shares = shares[(..., *(None for _ in range(draws.dim() - log_weights.dim())))]
-    draws.register_hook(lambda grad: shares * grad)
+    draws.register_hook(lambda grad: (1 - beta + beta * shares) * grad)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from reparam.errors import UsageError
+
 __all__ = ["Condition", "Conditional", "Family"]
 
 
@@ -41,8 +43,17 @@ class Condition(NamedTuple):
     exposure: Tensor | None = None
 
     def repeated(self, num_rows: int) -> "Condition":
-        """The condition of ``num_rows`` rows, a multiple of ``B``: the examples over and over again."""
-        times = num_rows // len(self.features)
+        """The condition of ``num_rows`` rows, a multiple of ``B``: the examples over and over again.
+
+        Raises:
+            UsageError: not a multiple.
+        """
+        times, left = divmod(num_rows, len(self.features))
+        if left or not times:
+            raise UsageError(
+                f"a condition of {len(self.features)} rows is known for as many examples or a multiple of it, got "
+                f"{num_rows} rows"
+            )
         return Condition(self.features.repeat(times, 1), None if self.exposure is None else self.exposure.repeat(times))
 
 

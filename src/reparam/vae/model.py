@@ -80,8 +80,8 @@ class GivenVAE(_Decodes):
     condition: Condition
 
     def encoder(self, x: Tensor) -> Distribution:
-        """``q(z | x, c)``."""
-        law: Distribution = self.model.encoder(x, self.condition)
+        """``q(z | x, c)``; what counts are proportional to is no concern of the latents."""
+        law: Distribution = self.model.encoder(x, self.condition._replace(exposure=None))
         return law
 
     def decoder(self, z: Tensor) -> Distribution:

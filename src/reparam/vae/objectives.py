@@ -14,6 +14,7 @@ What is minimised (``Terms.loss``) may be weighted, or have a gradient of its ow
 Shape letters: S draws, B batch, D latent, X data.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -21,11 +22,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from reparam import noise
 from reparam.distributions import rsample_with_log_prob
 from reparam.errors import UsageError
 from reparam.estimators import Estimator, expectation, weigh_gradient, without_score
-from reparam.noise import Antithetic, Sobol, Source
+from reparam.vae.spreading import NoiseKind, check_spread, randomness_of
 from reparam.vae.terms import (
     LatentVariableModel,
     Terms,
@@ -38,11 +38,16 @@ from reparam.vae.terms import (
 
 __all__ = ["Elbo", "ImportanceWeighted", "Objective", "elbo_terms"]
 
-NoiseKind = Literal["iid", "antithetic", "sobol"]
+
+Gradient = Literal["pathwise", "doubly-reparameterized"]
 
 
 class Objective(Protocol):
-    """What training minimises. Without gradients (``torch.no_grad``) all of :class:`Terms` is exact."""
+    """What training minimises. Without gradients (``torch.no_grad``) all of :class:`Terms` is exact.
+
+    ``observed``, ``[B, *X]``, is ``True`` where a value is known: the bound is that of those values alone, and what
+    stands at the others does not matter.
+    """
 
     def __call__(
         self,
@@ -93,7 +98,9 @@ class Elbo:
     estimator: Estimator | None = None
 
     def __post_init__(self) -> None:
-        _check_noise(self.noise, self.num_samples)
+        check_spread(self.noise, self.num_samples)
+        if not 0 <= self.free_bits < math.inf:
+            raise UsageError(f"free_bits must be a number of at least 0, got {self.free_bits!r}")
         if self.sticking_the_landing and self.num_samples > 1:
             raise UsageError(
                 f"sticking the landing takes one draw, got num_samples={self.num_samples}; with several, use "
@@ -112,21 +119,32 @@ class Elbo:
         observed: Tensor | None = None,
     ) -> Terms:
         """See :class:`Objective`."""
-        posterior, prior = model.encoder(x), model.prior()
+        posterior, prior = _encoded(model, x, observed), model.prior()
         if not posterior.has_rsample:
+            self._check_estimated(posterior)
             return self._estimated(model, posterior, prior, x, beta, generator, observed)
+        if self.estimator is not None:
+            raise UsageError(
+                f"an estimator is for draws that cannot move, and those of {type(posterior).__name__} move: leave out "
+                f"{self.estimator!r}"
+            )
         closed = None if self.sticking_the_landing else closed_rate(posterior, prior)
-        source = _source(self.noise, generator)
+        randomness = randomness_of(self.noise, generator)
         if closed is None:
-            z_SBD, log_q_SB = rsample_with_log_prob(posterior, (self.num_samples,), generator=generator, noise=source)
+            z_SBD, log_q_SB = rsample_with_log_prob(posterior, (self.num_samples,), **randomness)
             if self.sticking_the_landing:
                 log_q_SB = without_score(posterior, z_SBD, log_q_SB)
             rate = (log_q_SB - prior.log_prob(z_SBD)).mean(0)
         else:
-            z_SBD = draw(posterior, self.num_samples, generator, source)
+            z_SBD = draw(posterior, self.num_samples, **randomness)
             rate = closed
         distortion = -log_likelihood_of(model, x, z_SBD, observed).mean(0)
         return self._terms(distortion, distortion, rate, posterior, prior, beta)
+
+    def _check_estimated(self, posterior: Distribution) -> None:
+        if self.sticking_the_landing or self.noise != "iid":
+            what = "sticking the landing" if self.sticking_the_landing else f"{self.noise} noise"
+            raise UsageError(f"{what} needs draws that move, and those of {type(posterior).__name__} cannot")
 
     def _estimated(
         self,
@@ -158,7 +176,7 @@ class Elbo:
                 exact = distortion
         if exact is None:
             with torch.no_grad():
-                exact = f(draw(posterior, self.num_samples, generator)).mean(0)
+                exact = f(draw(posterior, self.num_samples, generator=generator)).mean(0)
         return self._terms(exact if distortion is None else distortion, exact, rate, posterior, prior, beta)
 
     def _terms(
@@ -204,13 +222,15 @@ class ImportanceWeighted:
     """
 
     num_samples: int
-    gradient: Literal["pathwise", "doubly-reparameterized"] = "doubly-reparameterized"
+    gradient: Gradient = "doubly-reparameterized"
     noise: NoiseKind = "iid"
 
     def __post_init__(self) -> None:
+        if self.gradient not in get_args(Gradient):
+            raise UsageError(f"gradient must be one of {', '.join(get_args(Gradient))}, got {self.gradient!r}")
         if self.num_samples < 2:
             raise UsageError(f"importance weighting needs at least 2 draws, got num_samples={self.num_samples}")
-        _check_noise(self.noise, self.num_samples)
+        check_spread(self.noise, self.num_samples)
         if self.gradient == "doubly-reparameterized" and self.noise != "iid":
             raise UsageError(
                 f'the doubly reparameterised gradient needs independent draws, got noise="{self.noise}"; use '
@@ -227,21 +247,21 @@ class ImportanceWeighted:
         observed: Tensor | None = None,
     ) -> Terms:
         """See :class:`Objective`."""
-        posterior = model.encoder(x)
+        posterior = _encoded(model, x, observed)
         if not posterior.has_rsample:
             raise UsageError(
                 "importance-weighted objectives move the draws of the posterior, and those of "
                 f"{type(posterior).__name__} cannot move; use the ELBO"
             )
-        source = _source(self.noise, generator)
-        z_SBD, log_q_SB = rsample_with_log_prob(posterior, (self.num_samples,), generator=generator, noise=source)
+        randomness = randomness_of(self.noise, generator)
+        z_SBD, log_q_SB = rsample_with_log_prob(posterior, (self.num_samples,), **randomness)
         if self.gradient == "doubly-reparameterized":
             log_q_SB = without_score(posterior, z_SBD, log_q_SB)
         log_likelihood_SB = log_likelihood_of(model, x, z_SBD, observed)
         log_ratio_SB = log_q_SB - model.prior().log_prob(z_SBD)
         log_weights_SB = log_likelihood_SB - beta * log_ratio_SB
         if self.gradient == "doubly-reparameterized":
-            weigh_gradient(z_SBD, log_weights_SB)
+            weigh_gradient(z_SBD, log_weights_SB, beta=beta)
         bound = importance_weighted_bound(log_likelihood_SB - log_ratio_SB)
         loss = -importance_weighted_bound(log_weights_SB).mean()
         return Terms(-log_likelihood_SB.mean(0), log_ratio_SB.mean(0), bound, loss)
@@ -256,16 +276,6 @@ def elbo_terms(model: LatentVariableModel, x: Tensor, *, generator: torch.Genera
     return Elbo()(model, x, generator=generator)
 
 
-def _source(kind: NoiseKind, generator: torch.Generator | None) -> Source | None:
-    if kind == "iid":
-        return None
-    # A source has no state of its own: it starts from one number of the step's generator.
-    seed = noise.seed_from(generator)
-    return Antithetic(seed) if kind == "antithetic" else Sobol(seed)
-
-
-def _check_noise(kind: str, num_samples: int) -> None:
-    if kind not in get_args(NoiseKind):
-        raise UsageError(f"noise must be one of {', '.join(get_args(NoiseKind))}, got {kind!r}")
-    if kind != "iid" and num_samples < 2:
-        raise UsageError(f"{kind} noise spreads several draws of an example, got num_samples={num_samples}")
+def _encoded(model: LatentVariableModel, x: Tensor, observed: Tensor | None) -> Distribution:
+    """``q(z | x)``; the encoder is shown 0 where a value is missing (Mattei & Frellsen 2019, arXiv:1812.02633)."""
+    return model.encoder(x if observed is None else torch.where(observed, x, 0.0))

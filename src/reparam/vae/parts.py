@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from torch import nn
 
+from reparam.errors import UsageError
 from reparam.estimators import (
     DisArm,
     Enumerate,
@@ -244,6 +245,12 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
 
 
 def _convolutional_encoder(shape: Shape, num_outputs: int, a: Architecture) -> nn.Module:
+    if len(a.event_shape) != 3:
+        others = " or ".join(name for name in NETWORKS if name != "convolutional")
+        raise UsageError(
+            f"convolutional networks are for images (channels, height, width), got examples of shape {a.event_shape}; "
+            f"use {others}"
+        )
     return ConvEncoder((shape[0], shape[1], shape[2]), num_outputs, width=a.width, num_blocks=a.num_blocks)
 
 

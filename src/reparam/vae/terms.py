@@ -5,7 +5,7 @@ Shape letters: S draws, B batch, D latent, X data.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -13,7 +13,6 @@ from torch.distributions import Distribution, Independent, kl_divergence
 
 from reparam.distributions import rsample_with_log_prob
 from reparam.errors import UsageError
-from reparam.noise import Source
 
 __all__ = [
     "LatentVariableModel",
@@ -64,7 +63,8 @@ class Terms:
 def closed_rate(posterior: Distribution, prior: Distribution) -> Tensor | None:
     """``KL(q(z|x) || p(z))`` of each example, ``[B]``, in nats; ``None`` where there is no closed form."""
     try:
-        return kl_divergence(posterior, prior)
+        # torch's KL of coins does not broadcast.
+        return kl_divergence(posterior, prior.expand(posterior.batch_shape))
     except NotImplementedError:
         return None
 
@@ -85,13 +85,9 @@ def rate_per_dimension(posterior: Distribution, prior: Distribution) -> Tensor:
     )
 
 
-def draw(
-    posterior: Distribution, num_samples: int, generator: torch.Generator | None, source: Source | None = None
-) -> Tensor:
-    """``[S, B, *Z]``, differentiable where draws can move."""
-    if not posterior.has_rsample:
-        return posterior.sample((num_samples,), generator=generator)  # type: ignore[call-arg]
-    z: Tensor = posterior.rsample((num_samples,), generator=generator, noise=source)  # type: ignore[call-arg]
+def draw(posterior: Distribution, num_samples: int, **randomness: Any) -> Tensor:
+    """``[S, B, *Z]``, differentiable where draws can move; ``generator=`` or ``noise=`` says where they come from."""
+    z: Tensor = (posterior.rsample if posterior.has_rsample else posterior.sample)((num_samples,), **randomness)
     return z
 
 
@@ -131,7 +127,7 @@ def importance_log_weights(
     if posterior.has_rsample:
         z_SBD, log_q_SB = rsample_with_log_prob(posterior, (num_samples,), generator=generator)
     else:
-        z_SBD = draw(posterior, num_samples, generator)
+        z_SBD = draw(posterior, num_samples, generator=generator)
         log_q_SB = posterior.log_prob(z_SBD)
     return log_likelihood_of(model, x, z_SBD) + (model.prior().log_prob(z_SBD) - log_q_SB)
 
