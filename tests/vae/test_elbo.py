@@ -8,9 +8,10 @@ import pytest
 import scipy.stats
 import torch
 from torch import Tensor, nn
+from torch.distributions import Categorical
 
 from reparam import noise, vae
-from reparam.distributions import MultivariateNormal
+from reparam.distributions import Independent, MixtureSameFamily, MultivariateNormal, Normal
 from reparam.errors import UsageError
 from reparam.estimators import DisArm
 from tests.linear_gaussian import DTYPE, LinearGaussian
@@ -199,9 +200,17 @@ class Correlated(nn.Module):
         return MultivariateNormal(outputs, scale_tril=self.factor)
 
 
+class OneComponent(nn.Module):
+    """N(0, I), written as a mixture, to which there is no KL in closed form."""
+
+    def forward(self) -> MixtureSameFamily:
+        normal = Normal(torch.zeros(1, 2, dtype=DTYPE), torch.ones(1, 2, dtype=DTYPE))
+        return MixtureSameFamily(Categorical(logits=torch.zeros(1, dtype=DTYPE)), Independent(normal, 1))
+
+
 def correlated_vae() -> vae.VAE:
     model = MODEL.exact_vae()
-    return vae.VAE(vae.Conditional(nn.Linear(5, 2, dtype=DTYPE), Correlated()), model.decoder, model.prior)
+    return vae.VAE(vae.Conditional(nn.Linear(5, 2, dtype=DTYPE), Correlated()), model.decoder, OneComponent())
 
 
 def test_without_a_closed_form_the_rate_is_that_of_the_draws() -> None:
