@@ -175,7 +175,7 @@ def _train_and_finish(run: Run, prepared: _Prepared, watcher: SilentWatcher) -> 
         run.clean()
         state = TrainingState.start(
             prepared.model,
-            average_decay=plan.resolved.average_decay,
+            average_decay=settings.average_decay,
             learning_rate=settings.learning_rate,
             device=device,
         )

@@ -22,8 +22,8 @@ class Preset(NamedTuple):
     num_steps: int = 13_000
 
 
-_COMMON = {"posterior": "diagonal-normal", "prior": "standard", "precision": "float32", "average_decay": 0.999}
-_BEST = {"prior": "realnvp", "precision": "auto", "average_decay": 0.9995}
+_COMMON = {"posterior": "diagonal-normal", "prior": "standard", "precision": "float32"}
+_BEST = {"prior": "realnvp", "precision": "auto"}
 
 PRESETS: Mapping[str, Mapping[str, Preset]] = {
     "standard": {

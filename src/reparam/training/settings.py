@@ -61,8 +61,8 @@ class Settings:
     )
     beta: float = _setting(1.0, "weight of the KL after warm-up; 1 is the bound itself", low=0, high=1e6)
     gradient_clip: float = _setting(200.0, "largest norm of the gradient, in nats per unit", low=0, open_low=True)
-    average_decay: float | None = _setting(
-        None, "decay of the running average of weights that is evaluated and kept; default: 0.999", low=0, high=1
+    average_decay: float = _setting(
+        0.999, "decay of the running average of weights that is evaluated and kept", low=0, high=1
     )
     patience: int = _setting(20, "evaluations without a better validation bound before stopping early", low=1)
     evaluate_every: int | None = _setting(None, "steps between evaluations, each with a checkpoint", low=1)
