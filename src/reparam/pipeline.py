@@ -20,7 +20,7 @@ from reparam.evaluation import CollapseCheck, collapse_check
 from reparam.planning import MOST_ROWS, Plan, make_plan, read_examples
 from reparam.runs import Run, next_free, refuse_existing
 from reparam.trained import TrainedVAE, load
-from reparam.training.device import accelerator_for
+from reparam.training.device import accelerator_for, precision_of
 from reparam.training.feed import DeviceFeed
 from reparam.training.loop import train
 from reparam.training.progress import SilentWatcher, console_watcher
@@ -155,7 +155,7 @@ class _Prepared:
 
 def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prepared:
     plan = make_plan(examples, settings, model)
-    accelerator = accelerator_for(settings.device, settings.precision)
+    accelerator = accelerator_for(settings.device, plan.resolved.precision or "float32")
     rows = plan.feed(examples, "train", accelerator.device)
     some = torch.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).long()
     x = rows.gather(some, noise.generator(settings.seed, "start", device=accelerator.device)).x.cpu()
@@ -262,7 +262,7 @@ def _environment(prepared: _Prepared) -> dict[str, Any]:
         "torch": torch.__version__,
         "num_threads": torch.get_num_threads(),
         "device": str(prepared.accelerator.device),
-        "precision": prepared.plan.settings.precision,
+        "precision": precision_of(prepared.accelerator),
     }
 
 

@@ -18,7 +18,7 @@ from reparam.data.sources import read
 from reparam.data.splits import Split, split_rows
 from reparam.planning.likelihood import Binarize, choose_likelihood, own_likelihood
 from reparam.planning.objective import FeedLoss, make_objective
-from reparam.planning.presets import resolved
+from reparam.planning.presets import preset, resolved
 from reparam.training.feed import DeviceFeed
 from reparam.training.schedule import Schedule
 from reparam.training.settings import Settings
@@ -42,7 +42,7 @@ class Plan:
     """Everything decided before training.
 
     Args:
-        settings: as given.
+        settings: as given; resolved: with what was left open filled in.
         schema, scaling, split: of the data.
         likelihood: name in :data:`reparam.vae.LIKELIHOODS`; binarize: how grey values become black or white.
         latent_dim: latent dimensions; architecture: of a built-in model, ``None`` for one of the user's own.
@@ -52,6 +52,7 @@ class Plan:
     """
 
     settings: Settings
+    resolved: Settings
     schema: Schema
     scaling: Scaling
     split: Split
@@ -154,7 +155,8 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
         latent_dim, parts = architecture.latent_dim, _in_words(architecture)
     else:
         architecture, latent_dim, parts = None, model.prior().event_shape[0], "networks of your own"
-    schedule = Schedule.plan(settings, len(split.train), schema.num_values)
+    num_steps = preset(settings, schema).num_steps
+    schedule = Schedule.plan(settings, len(split.train), schema.num_values, num_steps)
     sentences = (
         f"data: {len(examples):,} {schema.describe()}",
         *examples.notes,
@@ -167,7 +169,18 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
     )
     loss = FeedLoss(make_objective(settings, architecture))
     return Plan(
-        given, schema, scaling, split, likelihood, binarize, latent_dim, architecture, loss, schedule, sentences
+        given,
+        settings,
+        schema,
+        scaling,
+        split,
+        likelihood,
+        binarize,
+        latent_dim,
+        architecture,
+        loss,
+        schedule,
+        sentences,
     )
 
 

@@ -9,7 +9,7 @@ import torch
 
 from reparam.errors import UsageError
 
-__all__ = ["accelerator_for", "available_devices", "reproducible_kernels"]
+__all__ = ["accelerator_for", "available_devices", "precision_of", "reproducible_kernels"]
 
 _MIXED = {"float32": "no", "bfloat16": "bf16"}
 
@@ -25,7 +25,7 @@ def accelerator_for(device: str, precision: str) -> Any:
 
     Args:
         device: ``auto`` (the GPU if there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        precision: ``float32`` or ``bfloat16``.
+        precision: ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the device computes in it.
 
     Raises:
         UsageError: no such device here; lists those there are. Never falls back to the CPU in silence.
@@ -44,7 +44,22 @@ def accelerator_for(device: str, precision: str) -> Any:
     AcceleratorState._reset_state(reset_partial_state=True)
     if wanted.startswith("cuda"):
         torch.cuda.set_device(wanted)
+    if precision == "auto":
+        on_gpu = wanted.startswith("cuda") or (wanted == "auto" and torch.cuda.is_available())
+        precision = "bfloat16" if _computes_in_bfloat16(on_gpu) else "float32"
     return Accelerator(cpu=wanted == "cpu", mixed_precision=_MIXED[precision])
+
+
+def precision_of(accelerator: Any) -> str:
+    """The precision an accelerator runs networks in: ``float32`` or ``bfloat16``."""
+    return next(name for name, mixed in _MIXED.items() if mixed == accelerator.mixed_precision)
+
+
+def _computes_in_bfloat16(on_gpu: bool) -> bool:
+    if on_gpu:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from reparam.training.settings import Settings
 
 __all__ = ["Schedule", "default_batch_size"]
 
-# A run is this many steps by default, fewer where examples are so large that it would take hours: values seen by the
-# network (steps x batch x values of an example) then stay near this number, but never under the least number of steps.
-DEFAULT_STEPS, LEAST_STEPS = 13_000, 2_000
-DEFAULT_VALUES = 1_305_000_000
+# A run has fewer steps where examples are so large that it would take hours: values seen by the network (steps x batch
+# x values of an example) then stay near those of as many steps of 128 small images, but never under the least number.
+LEAST_STEPS = 2_000
+VALUES_PER_STEP = 100_400
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,15 @@ class Schedule:
     kl_warmup: int
 
     @classmethod
-    def plan(cls, settings: Settings, num_rows: int, num_values: int) -> "Schedule":
-        """The schedule these settings mean for this many training rows, of this many values each."""
+    def plan(cls, settings: Settings, num_rows: int, num_values: int, num_steps: int = 13_000) -> "Schedule":
+        """The schedule these settings mean for this many training rows, of this many values each.
+
+        Args:
+            num_steps: of a run of small examples whose ``epochs`` were left open.
+        """
         batch_size = min(settings.batch_size or default_batch_size(num_rows), num_rows)
         steps_per_epoch = num_rows // batch_size
-        steps = min(max(DEFAULT_VALUES // (batch_size * num_values), LEAST_STEPS), DEFAULT_STEPS)
+        steps = min(max(num_steps * VALUES_PER_STEP // (batch_size * num_values), LEAST_STEPS), num_steps)
         epochs = settings.epochs or math.ceil(steps / steps_per_epoch)
         total = epochs * steps_per_epoch
         evaluate_every = min(settings.evaluate_every or min(max(steps_per_epoch, total // 100, 100), 1000), total)

@@ -124,8 +124,11 @@ class Settings:
     columns: tuple[str, ...] | None = _setting(None, "columns of a table to model; default: all")
     label: str | None = _setting(None, "column of a table that is a label: coloured in the report, not modelled")
     device: str = _setting("auto", "auto, cpu, cuda, cuda:N or mps")
-    precision: str = _setting(
-        "float32", "of the networks; likelihood and KL are float32", choices=("float32", "bfloat16")
+    precision: str | None = _setting(
+        None,
+        "of the networks; likelihood and KL are float32; auto: bfloat16 where the processor computes in it; default: "
+        "float32",
+        choices=("float32", "bfloat16", "auto"),
     )
 
     def __post_init__(self) -> None:
