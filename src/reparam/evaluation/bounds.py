@@ -13,10 +13,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Distribution
 
 from reparam import noise
-from reparam.vae import VAE, importance_log_weights, importance_weighted_bound
+from reparam.errors import UsageError
+from reparam.vae import (
+    VAE,
+    closed_rate,
+    draw_with_log_prob,
+    importance_log_weights,
+    importance_weighted_bound,
+    log_likelihood_of,
+    moments,
+    rate_per_dimension,
+)
 
 __all__ = ["Bounds", "bounds", "log_likelihood"]
 
@@ -33,14 +43,16 @@ class Bounds:
 
     Args:
         num_examples: rows looked at.
-        distortion_nats, rate_nats: the two parts of the bound, with the KL in closed form.
+        distortion_nats, rate_nats: the two parts of the bound, by one draw an example; the KL in closed form where
+            there is one.
         elbo_nats: ``-(distortion + rate)``, the lower bound on ``log p(x)`` training aims at.
         log_likelihood_nats: importance-weighted bound with ``num_samples`` draws; ``standard_error_nats`` is that
             of the mean over examples.
         effective_sample_size: of the importance weights, mean over examples, between 1 and ``num_samples``.
-        kl_per_dimension_nats: ``[D]``, mean over examples; adds up to the rate.
+        kl_per_dimension_nats: ``[D]``, mean over examples; adds up to the rate. ``None`` where the dimensions of
+            posterior or prior depend on each other.
         active_units: dimensions whose posterior mean has a variance over the examples above 0.01.
-        latent_loc, latent_scale: ``[N, D]`` of the posteriors.
+        latent_loc, latent_scale: ``[N, D]``, mean and standard deviation of each coordinate of the posteriors.
     """
 
     num_examples: int
@@ -51,7 +63,7 @@ class Bounds:
     standard_error_nats: float
     num_samples: int
     effective_sample_size: float
-    kl_per_dimension_nats: list[float]
+    kl_per_dimension_nats: list[float] | None
     active_units: int
     latent_loc: Tensor
     latent_scale: Tensor
@@ -101,40 +113,53 @@ def bounds(
     """Evaluate a model on batches ``[B, *X]`` of examples as it sees them.
 
     Args:
-        model: an encoder with a diagonal posterior, a decoder and a prior.
+        model: an encoder, a decoder and a prior.
         num_samples: importance samples an example.
         seed: decides the draws.
         watch: is told how many examples are done.
     """
-    columns: dict[str, list[Tensor]] = {name: [] for name in ("distortion", "kl", "log_p", "effective", "loc", "scale")}
+    names = ("distortion", "rate", "log_p", "effective", "loc", "scale")
+    columns: dict[str, list[Tensor]] = {name: [] for name in names}
+    by_dimension: list[Tensor | None] = []
     done, was_training = 0, model.training
     model.eval()
     prior = model.prior()
     for index, x in enumerate(batches):
         generator = noise.generator(seed, "evaluation", index, device=x.device)
         posterior = model.encoder(x)
-        z = posterior.rsample(generator=generator)
+        z_SBD, log_q_SB = draw_with_log_prob(posterior, 1, generator=generator)
         log_p, effective = log_likelihood(model, x, num_samples=num_samples, generator=generator)
+        rate, (loc, scale) = closed_rate(posterior, prior), moments(posterior)
         found = {
-            "distortion": -model.decoder(z).log_prob(x),
-            "kl": kl_divergence(posterior.base_dist, prior.base_dist),
+            "distortion": -log_likelihood_of(model, x, z_SBD)[0],
+            "rate": (log_q_SB - prior.log_prob(z_SBD))[0] if rate is None else rate,
             "log_p": log_p,
             "effective": effective,
-            "loc": posterior.mean,
-            "scale": posterior.stddev,
+            "loc": loc.flatten(1),
+            "scale": scale.flatten(1),
         }
+        by_dimension.append(_rate_by_dimension(posterior, prior))
         for name, values in found.items():
             columns[name].append(values.double().cpu())
         done += len(x)
         if watch is not None:
             watch(done)
     model.train(was_training)
-    return _summary({name: torch.cat(values) for name, values in columns.items()}, num_samples)
+    known = [each for each in by_dimension if each is not None]
+    kl = torch.cat(known).mean(0).tolist() if known else None
+    return _summary({name: torch.cat(values) for name, values in columns.items()}, kl, num_samples)
 
 
-def _summary(columns: dict[str, Tensor], num_samples: int) -> Bounds:
+def _rate_by_dimension(posterior: Distribution, prior: Distribution) -> Tensor | None:
+    try:
+        return rate_per_dimension(posterior, prior).double().cpu()
+    except UsageError:
+        return None
+
+
+def _summary(columns: dict[str, Tensor], kl_per_dimension_nats: list[float] | None, num_samples: int) -> Bounds:
     log_p, loc = columns["log_p"], columns["loc"]
-    distortion, rate = columns["distortion"].mean().item(), columns["kl"].sum(1).mean().item()
+    distortion, rate = columns["distortion"].mean().item(), columns["rate"].mean().item()
     return Bounds(
         num_examples=len(log_p),
         distortion_nats=distortion,
@@ -144,7 +169,7 @@ def _summary(columns: dict[str, Tensor], num_samples: int) -> Bounds:
         standard_error_nats=log_p.std().item() / math.sqrt(len(log_p)) if len(log_p) > 1 else math.inf,
         num_samples=num_samples,
         effective_sample_size=columns["effective"].mean().item(),
-        kl_per_dimension_nats=columns["kl"].mean(0).tolist(),
+        kl_per_dimension_nats=kl_per_dimension_nats,
         active_units=int((loc.var(0, correction=0) > ACTIVE_VARIANCE).sum()),
         latent_loc=loc.float(),
         latent_scale=columns["scale"].float(),
