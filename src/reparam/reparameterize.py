@@ -31,7 +31,7 @@ from torch._functorch.pyfunctorch import retrieve_all_functorch_interpreters
 
 from reparam.errors import ParameterError
 
-__all__ = ["affine", "attach", "forward_over_forward", "implicit", "inverse_cdf", "location_scale", "matvec"]
+__all__ = ["affine", "attach", "forward_over_forward", "implicit", "inverse_cdf", "location_scale", "matvec", "product"]
 
 Velocity = Tensor | Callable[[], Tensor] | None
 
@@ -74,13 +74,28 @@ def matvec(matrix: Tensor, vectors: Tensor) -> Tensor:
     dtype = torch.promote_types(matrix.dtype, vectors.dtype)
     matrix, vectors = matrix.to(dtype), vectors.to(dtype)
     if matrix.dim() == 2:
-        return vectors @ matrix.mT
+        return product(vectors, matrix.mT)
     num_sample_dims = vectors.dim() - (matrix.dim() - 1)
     if num_sample_dims <= 0:  # One vector each: the backward pass of a batched matrix product is the slower one.
         return (matrix * vectors.unsqueeze(-2)).sum(-1)
     columns = vectors.flatten(0, num_sample_dims - 1).movedim(0, -1)
-    products = matrix @ columns
+    products = product(matrix, columns)
     return products.movedim(-1, 0).contiguous().reshape(vectors.shape[:num_sample_dims] + products.shape[:-1])
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """``left @ right`` in their own dtype, also under autocast, whose half precision no density survives.
+
+    Example:
+        >>> with torch.autocast("cpu", torch.bfloat16):
+        ...     product(torch.ones(1, 1), torch.full((1, 1), 1.001))
+        tensor([[1.0010]])
+    """
+    device = left.device.type
+    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
+        return left @ right
+    with torch.autocast(device, enabled=False):
+        return left @ right
 
 
 def inverse_cdf(uniform: Tensor, icdf: Callable[[Tensor], Tensor]) -> Tensor:

@@ -240,3 +240,19 @@ def test_moments_without_closed_form_leave_the_random_state_alone():
     assert mean.shape == deviation.shape == (3, 4)
     assert (mean.abs() < 6 / 16).all()  # 256 draws of N(0, 1)
     assert ((deviation - 1).abs() < 6 / math.sqrt(2 * 255)).all()
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "two-level"])
+def test_draws_densities_and_rates_are_the_same_under_autocast(name):
+    family, prior = FAMILIES[name]
+    outputs = outputs_of(family, "usual")
+
+    def measured():
+        law, generator = family(outputs), noise.generator(0)
+        z = law.sample((3,), generator=generator)
+        return z, law.log_prob(z), prior().log_prob(z), vae.closed_rate(law, prior())
+
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = measured()
+    for found, expected in zip(inside, measured(), strict=True):
+        assert torch.equal(found, expected)

@@ -13,7 +13,7 @@ from reparam.distributions.parameters import exactly_one, same_size
 from reparam.distributions.precision import narrow, widen
 from reparam.distributions.triangular import WithCovariance, cholesky, half_log_det, solve, squared_length
 from reparam.noise import Source
-from reparam.reparameterize import affine, location_scale, matvec
+from reparam.reparameterize import affine, location_scale, matvec, product
 
 __all__ = ["LowRankMultivariateNormal", "MultivariateNormal"]
 
@@ -163,7 +163,7 @@ class LowRankMultivariateNormal(Pathwise, td.LowRankMultivariateNormal):
     def _capacitance_tril(self) -> Tensor:
         factor = self._standard_factor
         identity = torch.eye(self._rank, dtype=factor.dtype, device=factor.device)
-        return cholesky(identity + factor.mT @ factor)
+        return cholesky(identity + product(factor.mT, factor))
 
     @property
     def _half_log_det(self) -> Tensor:
