@@ -6,8 +6,24 @@ Read ``conditional.py``, then ``terms.py`` and ``objectives.py``.
 from reparam.vae.architecture import Architecture
 from reparam.vae.assemble import assemble
 from reparam.vae.conditional import Condition, Conditional, Family
-from reparam.vae.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
-from reparam.vae.model import VAE
+from reparam.vae.likelihoods import (
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    CountFamily,
+    DiscretizedLogistic,
+    DiscretizedLogisticMixture,
+    Gaussian,
+    Laplace,
+    LogCounts,
+    NegativeBinomial,
+    Poisson,
+    RealFamily,
+    StudentT,
+    ZeroInflatedNegativeBinomial,
+    ZeroInflatedPoisson,
+)
+from reparam.vae.model import VAE, GivenVAE, in_parts
 from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder, GatedMLP
 from reparam.vae.objectives import Elbo, ImportanceWeighted, Objective, elbo_terms
 from reparam.vae.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS
@@ -31,27 +47,41 @@ __all__ = [
     "VAE",
     "Architecture",
     "Bernoulli",
+    "Categorical",
     "Condition",
     "Conditional",
+    "ContinuousBernoulli",
     "ConvDecoder",
     "ConvEncoder",
+    "CountFamily",
     "DiagonalNormal",
     "DiscretizedLogistic",
+    "DiscretizedLogisticMixture",
     "Elbo",
     "Family",
     "GatedMLP",
     "Gaussian",
+    "GivenVAE",
     "ImportanceWeighted",
+    "Laplace",
     "LatentVariableModel",
+    "LogCounts",
+    "NegativeBinomial",
     "Objective",
+    "Poisson",
+    "RealFamily",
     "StandardNormal",
+    "StudentT",
     "Terms",
+    "ZeroInflatedNegativeBinomial",
+    "ZeroInflatedPoisson",
     "assemble",
     "central_value",
     "closed_rate",
     "elbo_terms",
     "importance_log_weights",
     "importance_weighted_bound",
+    "in_parts",
     "moments",
     "rate_per_dimension",
     "soft_bound",
