@@ -27,7 +27,7 @@ from reparam.training.loop import train
 from reparam.training.progress import SilentWatcher, console_watcher
 from reparam.training.settings import Settings
 from reparam.training.state import TrainingState
-from reparam.vae import VAE, RealFamily
+from reparam.vae import VAE, Gaussian
 
 __all__ = ["fit", "resume"]
 
@@ -170,10 +170,13 @@ def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prep
 
 @torch.no_grad()
 def _precheck(model: VAE, x: torch.Tensor) -> CollapseCheck:
-    """Of real values in units of the decoder's noise; of others, as the encoder sees them, in units of their own."""
+    """In units of the decoder's noise where that is Gaussian; of others, as the encoder sees them, in units of their own.
+
+    The theory is that of Gaussian noise. Heavy tails would make every value stand out of noise as wide as their middle.
+    """
     family = model.decoder.family
-    if isinstance(family, RealFamily):
-        return collapse_check(x, family.variance.cpu())
+    if isinstance(family, Gaussian):
+        return collapse_check(x, family.scale.square().cpu())
     shown = model.encoder.view.cpu()(x)
     return collapse_check(shown, shown.var(0, correction=0))
 

@@ -122,8 +122,8 @@ class Categorical(nn.Module):
 
     Example:
         >>> law = Categorical((2,), levels=3).start_at(torch.tensor([[0.0, 1.0], [0.5, 1.0]]))(torch.zeros(5, 6))
-        >>> law.mean[0].detach()  # half a count more for each level
-        tensor([0.3571, 0.7857])
+        >>> law.mean[0].detach()  # one count more, shared by the levels
+        tensor([0.3333, 0.8333])
     """
 
     def __init__(self, event_shape: tuple[int, ...], levels: int) -> None:
@@ -136,10 +136,10 @@ class Categorical(nn.Module):
         return self.levels * num_values
 
     def start_at(self, x: Tensor, **_: Any) -> Self:
-        """Start at the frequencies of the levels in ``x`` (``[N, *X]`` on the grid), half a count added to each."""
+        """Start at the frequencies of the levels in ``x`` (``[N, *X]`` on the grid), one more count shared by them."""
         level = (x * (self.levels - 1)).round()
         counts = torch.stack([(level == number).sum(0) for number in range(self.levels)], dim=-1)
-        self.offset.data.copy_(((counts + 0.5) / (len(x) + self.levels / 2)).log())
+        self.offset.data.copy_(((counts + 1 / self.levels) / (len(x) + 1)).log())
         return self
 
     def forward(self, outputs: Tensor) -> Independent:

@@ -74,11 +74,6 @@ class RealFamily(nn.Module, ABC):
         """The calibrated scale of each value, event shape, in the units the model sees."""
         return torch.hypot(self.floor, self.log_scale.exp())
 
-    @property
-    def variance(self) -> Tensor:
-        """The variance of each value when its location is known, event shape; infinite where there is none."""
-        return self._law(self.offset).variance
-
     def forward(self, outputs: Tensor) -> Independent:
         """The law around these locations."""
         return Independent(self._law(outputs + self.offset), self.offset.dim(), validate_args=False)
