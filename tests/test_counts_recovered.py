@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import optimize, special, stats
 
 import reparam
-import torch
 from reparam.planning import split_examples
 from reparam.trained import TrainedVAE
 from tests.statistical.instruments import FALSE_ALARM

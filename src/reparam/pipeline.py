@@ -170,7 +170,7 @@ def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prep
 
 @torch.no_grad()
 def _precheck(model: VAE, x: torch.Tensor) -> CollapseCheck:
-    """In units of the decoder's noise where that is Gaussian; of others, as the encoder sees them, in units of their own.
+    """In units of the decoder's noise where that is Gaussian; else as the encoder sees values, in units of their own.
 
     The theory is that of Gaussian noise. Heavy tails would make every value stand out of noise as wide as their middle.
     """

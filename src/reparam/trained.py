@@ -82,7 +82,7 @@ class TrainedVAE:
             raise UsageError(f"{self.run.path} was trained on an array: say which data")
         examples = x if isinstance(x, Examples) else read_examples(x, self.settings)
         check_same_kind(examples, self.schema)
-        wrong = misfit(examples.values, examples.schema, type(self.model.decoder.family))
+        wrong = misfit(examples.values, self.schema, type(self.model.decoder.family))
         if wrong is not None:
             raise DataError(f"the model's likelihood, {self.run.description['likelihood']}, {wrong}")
         return examples

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -30,8 +31,9 @@ def set_scale(family: vae.Gaussian, scale: float) -> None:
 def test_the_density_is_scipys_summed_over_columns(family, reference) -> None:
     set_scale(family, 0.7)
     outputs = torch.tensor([[0.1, 0.2], [-0.3, 3.0]])
-    expected = reference(outputs.numpy() + [0.5, -1.0], 0.7).logpdf(X.numpy()).sum(1)
-    torch.testing.assert_close(family(outputs).log_prob(X).detach().double(), torch.from_numpy(expected), rtol=1e-5, atol=0)
+    loc = outputs.numpy() + np.array([0.5, -1.0])
+    expected = torch.from_numpy(reference(loc, 0.7).logpdf(X.numpy()).sum(1)).float()
+    torch.testing.assert_close(family(outputs).log_prob(X).detach(), expected, rtol=1e-5, atol=0)
 
 
 def test_laplace_starts_at_its_maximum_likelihood() -> None:
