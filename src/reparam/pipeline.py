@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from reparam import __version__, noise
@@ -17,7 +18,7 @@ from reparam.data.schema import Examples
 from reparam.data.sources import source_name
 from reparam.errors import RunError, UsageError
 from reparam.evaluation import CollapseCheck, collapse_check
-from reparam.planning import MOST_ROWS, Plan, make_plan, read_examples
+from reparam.planning import MOST_ROWS, Plan, make_plan, read_examples, row_totals
 from reparam.runs import Run, next_free, refuse_existing
 from reparam.trained import TrainedVAE, load
 from reparam.training.device import accelerator_for, precision_of
@@ -163,10 +164,21 @@ def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prep
         with torch.random.fork_rng(devices=[]):
             noise.seed_global(settings.seed, "weights")
             model = plan.build_model(x)
-    family = model.decoder.family
-    variance = family.scale.detach().square().cpu() if isinstance(family, Gaussian) else x.var(0, correction=0)
     validation = plan.feed(examples, "validation", accelerator.device)
-    return _Prepared(examples, plan, accelerator, rows, validation, model, collapse_check(x, variance))
+    return _Prepared(examples, plan, accelerator, rows, validation, model, _precheck(model, x))
+
+
+@torch.no_grad()
+def _precheck(model: VAE, x: torch.Tensor) -> CollapseCheck:
+    """In units of the decoder's noise where that is Gaussian; else as the encoder sees values, in units of their own.
+
+    The theory is that of Gaussian noise. Heavy tails would make every value stand out of noise as wide as their middle.
+    """
+    family = model.decoder.family
+    if isinstance(family, Gaussian):
+        return collapse_check(x, family.scale.square().cpu())
+    shown = model.encoder.view.cpu()(x)
+    return collapse_check(shown, shown.var(0, correction=0))
 
 
 def _train_and_finish(run: Run, prepared: _Prepared, watcher: SilentWatcher) -> TrainedVAE:
@@ -239,6 +251,7 @@ def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str,
             "source": str(source if source == "digits" else Path(source).resolve()) if is_path else None,
             "fingerprint": prepared.examples.fingerprint,
             "num_rows": len(prepared.examples),
+            "total_quantiles": _total_quantiles(prepared) if plan.settings.library_size else None,
             "num_train": len(plan.split.train),
             "num_validation": len(plan.split.validation),
             "num_test": len(plan.split.test),
@@ -254,6 +267,12 @@ def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str,
         "precheck": prepared.precheck.to_json(),
         "notes": [*plan.sentences, prepared.precheck.sentence()],
     }
+
+
+def _total_quantiles(prepared: _Prepared) -> list[float]:
+    """Of the training rows, at 0, 1, ..., 100 %: new rows get totals like these."""
+    totals = row_totals(prepared.examples.values[prepared.plan.split.train]).numpy()
+    return [float(value) for value in np.quantile(totals, np.linspace(0, 1, 101))]
 
 
 def _environment(prepared: _Prepared) -> dict[str, Any]:

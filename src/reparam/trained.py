@@ -18,15 +18,15 @@ from reparam.data.checks import check_same_kind
 from reparam.data.scaling import Scaling
 from reparam.data.schema import Examples, Schema
 from reparam.data.splits import Split
-from reparam.errors import RunError, UsageError
+from reparam.errors import DataError, RunError, UsageError
 from reparam.evaluation import bounds, gaussian_log_likelihood, health, log_likelihood
-from reparam.planning import make_feed, read_examples, split_examples
+from reparam.planning import condition_of, make_feed, misfit, read_examples, split_examples
 from reparam.runs import Run
 from reparam.training.device import accelerator_for
 from reparam.training.feed import DeviceFeed
 from reparam.training.progress import tenths
 from reparam.training.settings import Settings
-from reparam.vae import VAE, Architecture, assemble, moments
+from reparam.vae import VAE, Architecture, Condition, assemble, in_parts, moments
 
 __all__ = ["Encoding", "TrainedVAE", "load"]
 
@@ -74,25 +74,29 @@ class TrainedVAE:
         """Examples as :func:`reparam.fit` would read them; default: the data of the run, read again from where it was.
 
         Raises:
-            UsageError: no ``x``, and the run was trained on an array. DataError: not examples of the run's schema.
+            UsageError: no ``x``, and the run was trained on an array. DataError: not examples of the run's schema, or
+                values that the likelihood cannot have, such as fractions for counts.
         """
         x = self.run.description["data"]["source"] if x is None else x
         if x is None:
             raise UsageError(f"{self.run.path} was trained on an array: say which data")
         examples = x if isinstance(x, Examples) else read_examples(x, self.settings)
         check_same_kind(examples, self.schema)
+        wrong = misfit(examples.values, self.schema, type(self.model.decoder.family))
+        if wrong is not None:
+            raise DataError(f"the model's likelihood, {self.run.description['likelihood']}, {wrong}")
         return examples
 
     def encode(self, x: Any) -> Encoding:
         """Mean and scale of the posterior of each example, ``[N, D]`` each."""
         with torch.no_grad():
-            found = [moments(self.model.encoder(part)) for part in self._batches(x)]
+            found = [moments(self.model.given(known).encoder(part)) for part, known in self._batches(x)]
         return Encoding(*(_joined([each.flatten(1) for each in part]) for part in zip(*found, strict=True)))
 
     def reconstruct(self, x: Any) -> Array:
         """Each example through the posterior's mean and the decoder's mean, ``[N, *shape]``."""
         with torch.no_grad():
-            return self._to_user([self.model.reconstruct(part) for part in self._batches(x)])
+            return self._to_user([self.model.given(known).reconstruct(part) for part, known in self._batches(x)])
 
     def sample(self, num_examples: int, *, seed: int = 0, observation_noise: bool | None = None) -> Array:
         """New examples from the prior, ``[num_examples, *shape]``.
@@ -111,7 +115,7 @@ class TrainedVAE:
         generator = noise.generator(seed, "sample", device=self.device)
         with torch.no_grad():
             z = self.model.prior().sample((num_examples,), generator=generator)
-            return self._decode(z, observation_noise, generator)
+            return self._decode(z, self._drawn_condition(num_examples, generator), observation_noise, generator)
 
     def vary(self, x: Any, num_examples: int, *, seed: int = 0, observation_noise: bool | None = None) -> Array:
         """New examples close to given ones, ``[N, num_examples, *shape]``: draws from their posteriors, decoded.
@@ -122,11 +126,16 @@ class TrainedVAE:
         _at_least_one("num_examples", num_examples)
         generator = noise.generator(seed, "vary", device=self.device)
         with torch.no_grad():
-            z = torch.cat(
-                [self.model.encoder(part).sample((num_examples,), generator=generator) for part in self._batches(x)],
-                1,
-            )
-            values = self._decode(z.transpose(0, 1).flatten(0, 1), observation_noise, generator)
+            parts = list(self._batches(x))
+            draws = [
+                self.model.given(known).encoder(part).sample((num_examples,), generator=generator)  # type: ignore[call-arg]
+                for part, known in parts
+            ]
+            z = torch.cat(draws, 1).transpose(0, 1).flatten(0, 1)
+            known = _joined_conditions([known for _, known in parts])
+            if known is not None:
+                known = known.take(torch.arange(len(z), device=self.device) // num_examples)
+            values = self._decode(z, known, observation_noise, generator)
         return values.reshape(-1, num_examples, *self.schema.shape)
 
     def log_likelihood(self, x: Any, *, num_samples: int = 500, seed: int = 0) -> Array:
@@ -138,8 +147,8 @@ class TrainedVAE:
         _at_least_one("num_samples", num_samples)
         generator = noise.generator(seed, "log-likelihood", device=self.device)
         parts = [
-            log_likelihood(self.model, part, num_samples=num_samples, generator=generator)[0]
-            for part in self._batches(x, True)
+            log_likelihood(self.model.given(known), part, num_samples=num_samples, generator=generator)[0]
+            for part, known in self._batches(x, True)
         ]
         return _joined(parts)
 
@@ -176,16 +185,14 @@ class TrainedVAE:
         rows = _evenly(split.test, _row_limit(most_values, num_samples * self.schema.num_values))
         feed = self._feed(examples.values[rows], seed=seed, name="test", scored=True)
         watch = None if say is None else tenths(len(rows), say)
-        found = bounds(
-            self.model, (rows.x for rows in feed.in_order(BATCH)), num_samples=num_samples, seed=seed, watch=watch
-        )
+        found = bounds(self.model, _with_conditions(feed), num_samples=num_samples, seed=seed, watch=watch)
         numbers = found.to_json() | {
             "split": "test",
             "num_rows": len(split.test),
             "latent_dim": found.latent_loc.shape[1],
             "bits_per_dim": self._bits_per_dim(found.log_likelihood_nats),
             "baseline": self._baseline(examples, split, rows),
-            "log_scale_nats": None if self.schema.levels else self.scaling.log_scale_nats(self.schema),
+            "log_scale_nats": self.scaling.log_scale_nats(self.schema) or None,
             "protocol": {
                 "split": "test",
                 "num_examples": len(rows),
@@ -248,27 +255,49 @@ class TrainedVAE:
     def _feed(self, values: Array, *, seed: int, name: str, scored: bool) -> DeviceFeed:
         # A grey value is scored as the black or white it is drawn as; encoded as the probability it states.
         binarize = "static" if scored and self.run.description["binarize"] != "none" else "none"
-        return make_feed(values, self.schema, self.scaling, binarize, seed=seed, name=name, device=self.device)  # type: ignore[arg-type]
+        return make_feed(
+            values,
+            self.schema,
+            self.scaling,
+            binarize,  # type: ignore[arg-type]
+            library_size=self.settings.library_size,
+            seed=seed,
+            name=name,
+            device=self.device,
+        )
 
-    def _batches(self, x: Any, scored: bool = False) -> Iterator[Tensor]:
-        feed = self._feed(self.examples(x).values, seed=0, name="given", scored=scored)
-        return (rows.x for rows in feed.in_order(BATCH))
+    def _batches(self, x: Any, scored: bool = False) -> Iterator[tuple[Tensor, Condition | None]]:
+        return _with_conditions(self._feed(self.examples(x).values, seed=0, name="given", scored=scored))
 
-    def _decode(self, z: Tensor, observation_noise: bool | None, generator: torch.Generator) -> Array:
+    def _drawn_condition(self, num_examples: int, generator: torch.Generator) -> Condition | None:
+        """What new rows are decoded with: totals like those of the training rows."""
+        if not self.settings.library_size:
+            return None
+        quantiles = self.run.description["data"]["total_quantiles"]
+        level = noise.uniform((num_examples,), like=torch.zeros(1, device=self.device), generator=generator)
+        totals = np.interp(level.cpu().numpy(), np.linspace(0, 1, len(quantiles)), quantiles)
+        exposure = torch.from_numpy(totals).float().to(self.device)
+        return Condition(exposure.new_zeros(num_examples, 0), exposure)
+
+    def _decode(
+        self, z: Tensor, known: Condition | None, observation_noise: bool | None, generator: torch.Generator
+    ) -> Array:
         noisy = self.schema.kind == "table" if observation_noise is None else observation_noise
-        parts = z.split(BATCH)
-        return self._to_user([self.model.decode(part, observation_noise=noisy, generator=generator) for part in parts])
+        parts = in_parts(self.model.given(known), z, BATCH)
+        return self._to_user(
+            [given.decode(part, observation_noise=noisy, generator=generator) for given, part in parts]  # type: ignore[attr-defined]
+        )
 
     def _to_user(self, parts: list[Tensor]) -> Array:
         return np.asarray(self.scaling.undo(_joined(parts)))
 
     def _bits_per_dim(self, log_likelihood_nats: float) -> float | None:
-        if not self._scores_probabilities():
+        if self.schema.levels is None or not self._scores_probabilities():
             return None
         return float(-log_likelihood_nats / (self.schema.num_values * np.log(2)))
 
     def _scores_probabilities(self) -> bool:
-        """Whether the decoder gives probabilities of levels; the alternative is densities of real values."""
+        """Whether the decoder gives probabilities, of levels or counts; the alternative is densities."""
         with torch.no_grad():
             law = self.model.decoder(torch.zeros(1, *self.model.prior().event_shape, device=self.device))
         return bool(law.support.is_discrete)
@@ -346,3 +375,15 @@ def _evenly(rows: Array, most: int | None) -> Array:
 
 def _joined(parts: list[Tensor]) -> Array:
     return torch.cat(parts).cpu().numpy()
+
+
+def _with_conditions(feed: DeviceFeed) -> Iterator[tuple[Tensor, Condition | None]]:
+    return ((rows.x, condition_of(rows)) for rows in feed.in_order(BATCH))
+
+
+def _joined_conditions(parts: list[Condition | None]) -> Condition | None:
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    exposures = [part.exposure for part in known if part.exposure is not None]
+    return Condition(torch.cat([part.features for part in known]), torch.cat(exposures) if exposures else None)

@@ -16,13 +16,15 @@ from reparam.data.scaling import Scaling
 from reparam.data.schema import Examples, Schema
 from reparam.data.sources import read
 from reparam.data.splits import Split, split_rows
+from reparam.errors import UsageError
 from reparam.planning.likelihood import Binarize, choose_likelihood, own_likelihood
 from reparam.planning.objective import FeedLoss, make_objective
 from reparam.planning.presets import preset, resolved
+from reparam.planning.values import misfit, row_totals, scaling_for
 from reparam.training.feed import DeviceFeed
 from reparam.training.schedule import Schedule
 from reparam.training.settings import Settings
-from reparam.vae import VAE, Architecture, assemble, check_parts
+from reparam.vae import LIKELIHOODS, VAE, Architecture, Poisson, assemble, check_parts
 
 __all__ = ["Plan", "make_feed", "make_plan", "read_examples", "split_examples"]
 
@@ -72,6 +74,7 @@ class Plan:
             self.schema,
             self.scaling,
             self.binarize,
+            library_size=self.settings.library_size,
             seed=self.settings.seed,
             name=part,
             row_numbers=torch.from_numpy(rows),
@@ -117,12 +120,13 @@ def make_feed(
     scaling: Scaling,
     binarize: Binarize,
     *,
+    library_size: bool = False,
     seed: int,
     name: str,
     row_numbers: Tensor | None = None,
     device: torch.device | str = "cpu",
 ) -> DeviceFeed:
-    """Rows in the user's units, held as the model sees them."""
+    """Rows in the user's units, held as the model sees them; with ``library_size``, exposed by their totals."""
     stored = values if schema.levels is not None else scaling.apply(values)
     return DeviceFeed(
         torch.from_numpy(np.ascontiguousarray(stored)),
@@ -130,6 +134,7 @@ def make_feed(
         binarize=binarize,
         seed=seed,
         name=name,
+        exposure=row_totals(values) if library_size else None,
         row_numbers=row_numbers,
         device=device,
     )
@@ -139,7 +144,7 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
     """Decide everything that the settings leave open; a model of the user's own decides its parts itself.
 
     Raises:
-        UsageError: settings that do not fit the data or the model.
+        UsageError: settings that do not fit the data or the model, such as a likelihood of counts for fractions.
         DataError: too few rows, or columns that do not vary.
     """
     given, schema = settings, examples.schema
@@ -148,7 +153,15 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
     likelihood, binarize, reason = (
         choose_likelihood(schema, settings) if model is None else own_likelihood(schema, settings, model)
     )
-    scaling = Scaling.fit(examples.values[split.train], schema)
+    family: type = LIKELIHOODS[likelihood].kind if model is None else type(model.decoder.family)
+    wrong = misfit(examples.values, schema, family)
+    if wrong is not None:
+        raise UsageError(f"the likelihood {likelihood} {wrong}. For real values use --likelihood gaussian")
+    if given.likelihood is None and likelihood == "gaussian" and misfit(examples.values, schema, Poisson) is None:
+        reason += "; all values are whole numbers from 0 on: if they are counts, use --likelihood negative-binomial"
+    if settings.library_size:
+        reason += "; expected counts are proportional to the total of each row, which is given: nats are of its parts"
+    scaling = scaling_for(examples.values[split.train], schema, family)
     if model is None:
         architecture = make_architecture(settings, schema, likelihood)
         check_parts(architecture)
@@ -191,7 +204,8 @@ def make_architecture(settings: Settings, schema: Schema, likelihood: str) -> Ar
         for entry in fields(Architecture)
         if getattr(settings, entry.name, None) is not None
     }
-    return Architecture(**chosen | {"event_shape": schema.shape, "levels": schema.levels, "likelihood": likelihood})
+    known = {"event_shape": schema.shape, "levels": schema.levels, "likelihood": likelihood}
+    return Architecture(**chosen | known | {"exposure": settings.library_size})
 
 
 def _in_words(a: Architecture) -> str:

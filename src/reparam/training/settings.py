@@ -15,7 +15,20 @@ from reparam.errors import InputOutputError, UsageError, suggestion
 __all__ = ["Settings", "read_config"]
 
 
-LIKELIHOODS = ("bernoulli", "discretized-logistic", "gaussian")
+LIKELIHOODS = (
+    "bernoulli",
+    "categorical",
+    "continuous-bernoulli",
+    "discretized-logistic",
+    "discretized-logistic-mixture",
+    "gaussian",
+    "laplace",
+    "negative-binomial",
+    "poisson",
+    "student-t",
+    "zero-inflated-negative-binomial",
+    "zero-inflated-poisson",
+)
 POSTERIORS = (
     *("diagonal-normal", "full-normal", "low-rank-normal", "von-mises-fisher", "power-spherical", "gamma", "beta"),
     *("dirichlet", "von-mises", "bernoulli", "categorical", "iaf", "spline-flow", "two-level"),
@@ -114,6 +127,10 @@ class Settings:
     )
     free_bits: float = _setting(0.0, "nats that each latent dimension may cost without being counted", low=0)
     likelihood: str | None = _setting(None, "law of a value given the latents", choices=LIKELIHOODS)
+    likelihood_components: int | None = _setting(
+        None, "laws in a mixture for each value (discretized-logistic-mixture); default: 5", low=1
+    )
+    library_size: bool = _setting(False, "expected counts are proportional to the total of each row")
     binarize: str | None = _setting(
         None, "grey values as probabilities of white", choices=("dynamic", "static", "none")
     )
