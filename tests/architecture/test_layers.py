@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "pyro": set(_MATHEMATICS),
     "data": {"errors"},
     "training": {"errors", "noise", "runs"},
-    "evaluation": {*_MATHEMATICS, "vae", "runs"},
+    "evaluation": {*_MATHEMATICS, "samplers", "vae", "runs"},
     "report": {"errors", "runs", "data.schema"},
     "planning": {"errors", "vae", "data", "training"},
     "trained": set(_LIBRARY) - {"trained", "pipeline"},

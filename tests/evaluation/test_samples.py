@@ -50,7 +50,9 @@ def test_a_shift_is_told_as_often_as_it_can_be() -> None:
 @pytest.mark.parametrize("fault", ["dependence", "rounding", "smoothing"])
 def test_planted_faults_are_seen(fault: str) -> None:
     rng = np.random.default_rng(0)
-    real, fake = (rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], 1000) + rng.choice([-3, 3], (1000, 1)) for _ in "12")
+    real, fake = (
+        rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], 1000) + rng.choice([-3, 3], (1000, 1)) for _ in "12"
+    )
     if fault == "dependence":
         fake[:, 1] = rng.permutation(fake[:, 1])
     elif fault == "rounding":
@@ -80,7 +82,12 @@ def by_hand(fake: np.ndarray, real: np.ndarray, k: int) -> tuple[float, float, f
     balls = [sum(distance(a, b) <= reach for b, reach in zip(real, reach_real, strict=True)) for a in fake]
     recalled = [any(distance(a, b) <= reach for b, reach in zip(fake, reach_fake, strict=True)) for a in real]
     covered = [any(distance(a, b) <= reach for b in fake) for a, reach in zip(real, reach_real, strict=True)]
-    return float(np.mean([n > 0 for n in balls])), float(np.mean(recalled)), sum(balls) / (k * len(fake)), np.mean(covered)
+    return (
+        float(np.mean([n > 0 for n in balls])),
+        float(np.mean(recalled)),
+        sum(balls) / (k * len(fake)),
+        np.mean(covered),
+    )
 
 
 def test_the_scores_are_those_of_their_definitions(monkeypatch: pytest.MonkeyPatch) -> None:

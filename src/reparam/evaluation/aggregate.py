@@ -5,7 +5,8 @@ With ``q(z) = 1/N Σ_n q(z|x_n)``, the aggregate posterior of N rows::
     1/N Σ_n KL(q(z|x_n) || p(z))  =  I_q(n; z)  +  KL(q(z) || p(z))
 
 The information is what the latents tell about which row it was; the gap is what samples from the prior suffer from,
-for the decoder has been trained on q(z). Hoffman & Johnson 2016, "ELBO surgery"; Makhzani et al. 2016, arXiv:1511.05644.
+for the decoder has been trained on q(z). Hoffman & Johnson 2016, "ELBO surgery"; Makhzani et al. 2016,
+arXiv:1511.05644.
 
 Shape letters: S draws, N rows, M of them in a batch.
 """

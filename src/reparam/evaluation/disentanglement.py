@@ -95,7 +95,7 @@ def dci(
         DataError: rows do not go together, are not finite, or a factor does not vary.
 
     Example:
-        >>> factors = np.array([[a, b] for a in range(4) for b in range(4)])
+        >>> factors = np.array([[a, b] for a in range(4) for b in range(4)] * 10)
         >>> found = dci(factors, factors, factors, factors)
         >>> round(found.disentanglement, 1), round(found.completeness, 1), found.informativeness
         (1.0, 1.0, 1.0)
@@ -128,7 +128,8 @@ def _concentration(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     total = rows.sum(1, keepdims=True)
     shares = np.divide(rows, total, out=np.full_like(rows, 1 / rows.shape[1]), where=total > 0)
     logarithms = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
-    return 1 + (shares * logarithms).sum(1) / np.log(rows.shape[1])
+    entropy: NDArray[np.float64] = -(shares * logarithms).sum(1)
+    return 1 - entropy / np.log(rows.shape[1])
 
 
 def _bins(column: NDArray[np.float64], num_bins: int) -> NDArray[np.int64]:
@@ -151,8 +152,8 @@ def _checked(codes: ArrayLike, factors: ArrayLike, fewest_factors: int = 1) -> t
     z, levels = np.asarray(codes, dtype=np.float64), np.asarray(factors)
     if z.ndim != 2 or levels.ndim != 2 or len(z) != len(levels) or z.shape[1] < 2 or levels.shape[1] < fewest_factors:
         raise DataError(
-            f"codes must have shape [N, D] with D >= 2 and factors [N, F] with F >= {fewest_factors}; got {z.shape} and "
-            f"{levels.shape}"
+            f"codes must have shape [N, D] with D >= 2 and factors [N, F] with F >= {fewest_factors}; got {z.shape} "
+            f"and {levels.shape}"
         )
     if not np.isfinite(z).all():
         raise DataError(f"codes must be finite; row {int((~np.isfinite(z)).any(1).argmax())} is not")

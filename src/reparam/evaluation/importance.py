@@ -1,8 +1,8 @@
 """Importance weights, fast: each example is encoded once, and its draws are decoded in batches that fit the caches.
 
 Per example ``log w_s = log p(x|z_s) + log p(z_s) - log q(z_s|x)``, ``z_s ~ q(z|x)``: the same numbers as
-:func:`reparam.vae.importance_log_weights`, by fewer passes over memory. The decoder's network may run in bfloat16; laws,
-densities and sums are float32 at least (``reparam.vae.Conditional`` widens what a network gives).
+:func:`reparam.vae.importance_log_weights`, by fewer passes over memory. The decoder's network may run in bfloat16;
+laws, densities and sums are float32 at least (``reparam.vae.Conditional`` widens what a network gives).
 
 Shape letters: S draws, B batch, D latent, X data.
 """
@@ -96,9 +96,9 @@ def _block(
 def event_log_prob(law: td.Distribution, x: Tensor) -> Tensor:
     """``log p(x|z)`` of ``S`` draws of each example, without gradient; in fewer passes for a Bernoulli law.
 
-    With logits l: ``Σ x·l - max(l, 0) + log sigmoid(|l|)``. The last sum is the logarithm of a product, taken over groups
-    of values that cannot underflow, so that there is one logarithm for each group and not for each value. Each factor
-    is rounded to 6e-8, so that a sum over X values is off by at most 6e-8·X nats.
+    With logits l: ``Σ x·l - max(l, 0) + log sigmoid(|l|)``. The last sum is the logarithm of a product, taken over
+    groups of values that cannot underflow, so that there is one logarithm for each group and not for each value. Each
+    factor is rounded to 6e-8, so that a sum over X values is off by at most 6e-8·X nats.
 
     Shapes:
         law: batch shape ``[S·B]``, event shape ``[*X]``; x: ``[B, *X]``; the result is ``[S, B]``.

@@ -1,6 +1,6 @@
 """How good samples are, held against rows the model has not seen: can they be told apart, and what is missing.
 
-All of it is measured in a feature space, by default the principal components of the training rows. Scores depend on that
+All of it is measured in a feature space, e.g. the principal components of the training rows. Scores depend on that
 space and on the number of rows: compare only scores made alike, best with those of a second set of real rows.
 
 Shape letters: N real rows, M generated ones, D features.
@@ -32,9 +32,9 @@ PAIRS_AT_ONCE = 4_000_000
 def principal_features(train: ArrayLike, *, num_components: int = 50) -> Features:
     """The first principal components of the training rows, as a function of rows.
 
-    Not whitened: a distance is then what it is in the units of the model, and directions in which the data hardly varies
-    do not become as important as those in which it does. Components come from the training rows alone, so that neither
-    samples nor held-out rows have a say.
+    Not whitened: a distance is then what it is in the units of the model, and directions in which the data hardly
+    varies do not become as important as those in which it does. Components come from the training rows alone, so that
+    neither samples nor held-out rows have a say.
 
     Shapes:
         train: ``[N, *X]``, N >= 2; the function maps ``[M, *X]`` to ``[M, D]``, D the smallest of ``num_components``, N
@@ -82,12 +82,13 @@ class TwoSampleTest:
 
 
 def two_sample_test(generated: ArrayLike, real: ArrayLike, *, seed: int = 0) -> TwoSampleTest:
-    """Classifier two-sample test: accuracy of gradient-boosted trees, fitted to one half, in telling the other half apart.
+    """Classifier two-sample test: how well gradient-boosted trees, fitted to one half, tell the other half apart.
 
     One split and not folds: each row of several folds is judged by a classifier that learned from the others, so the
     folds depend on each other, and for sets of one law the accuracy over five folds was found to vary up to 1.3 times
-    more than its number of rows says. Trees, because of what was tried they saw most faults, on images and on tables: wrong dependence of columns, samples
-    too smooth, values rounded. What they do not see may be there all the same: 0.5 is no proof of sameness.
+    more than its number of rows says. Trees, because of what was tried they saw most faults, on images and on tables:
+    wrong dependence of columns, samples too smooth, values rounded. What they do not see may be there all the same: 0.5
+    is no proof of sameness.
 
     Shapes:
         generated, real: ``[N, D]`` features, N >= 20.
@@ -160,9 +161,9 @@ class NeighbourScores:
 def neighbour_scores(generated: ArrayLike, real: ArrayLike, *, num_neighbours: int = 5) -> NeighbourScores:
     """Improved precision and recall, density and coverage, from all pairs of rows; no approximate neighbours.
 
-    For samples of the law of the real rows, density is 1 on average, and coverage ``1 - Π_i (N - i)/(N + M - i)``, i = 1 to
-    k, whatever the law: the k nearest of the other rows are then any k of N + M - 1. Precision and recall have no such
-    value: they depend on the law and on its dimension.
+    For samples of the law of the real rows, density is 1 on average, and coverage ``1 - Π_i (N - i)/(N + M - i)``, i
+    from 1 to k, whatever the law: the k nearest of the other rows are then any k of N + M - 1. Precision and recall have no
+    such value: they depend on the law and on its dimension.
 
     Shapes:
         generated: ``[M, D]``, real: ``[N, D]``, both with more than k rows.
