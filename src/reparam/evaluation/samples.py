@@ -162,8 +162,8 @@ def neighbour_scores(generated: ArrayLike, real: ArrayLike, *, num_neighbours: i
     """Improved precision and recall, density and coverage, from all pairs of rows; no approximate neighbours.
 
     For samples of the law of the real rows, density is 1 on average, and coverage ``1 - Π_i (N - i)/(N + M - i)``, i
-    from 1 to k, whatever the law: the k nearest of the other rows are then any k of N + M - 1. Precision and recall have no
-    such value: they depend on the law and on its dimension.
+    from 1 to k, whatever the law: the k nearest of the other rows are then any k of N + M - 1. Precision and recall
+    have no such value: they depend on the law and on its dimension.
 
     Shapes:
         generated: ``[M, D]``, real: ``[N, D]``, both with more than k rows.
