@@ -6,6 +6,7 @@ disentanglement, completeness and informativeness (Eastwood & Williams 2018), wi
 Shape letters: N rows, D latents, F factors.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -129,7 +130,7 @@ def _concentration(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     shares = np.divide(rows, total, out=np.full_like(rows, 1 / rows.shape[1]), where=total > 0)
     logarithms = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
     entropy: NDArray[np.float64] = -(shares * logarithms).sum(1)
-    return 1 - entropy / np.log(rows.shape[1])
+    return 1 - entropy / math.log(rows.shape[1])
 
 
 def _bins(column: NDArray[np.float64], num_bins: int) -> NDArray[np.int64]:
