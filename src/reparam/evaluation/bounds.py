@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from reparam import noise
-from reparam.distributions import rsample_with_log_prob
 from reparam.errors import UsageError
 from reparam.evaluation.importance import Precision, fast_log_weights
 from reparam.vae import (
@@ -24,6 +23,7 @@ from reparam.vae import (
     Condition,
     LatentVariableModel,
     closed_rate,
+    draw_with_log_prob,
     importance_weighted_bound,
     moments,
     rate_per_dimension,
@@ -146,11 +146,10 @@ def bounds(
 
 def _draw_with_rate(posterior: Distribution, prior: Distribution, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """A draw of each posterior, ``[B, *Z]``, and its rate: of each dimension, ``[B, D]``, or whole, ``[B]``."""
+    (z,), (log_q,) = draw_with_log_prob(posterior, 1, generator=generator)
     closed = closed_rate(posterior, prior)
     if closed is None:
-        z, log_q = rsample_with_log_prob(posterior, generator=generator)
         return z, log_q - prior.log_prob(z)
-    z = posterior.sample(generator=generator)  # type: ignore[call-arg]
     try:
         return z, rate_per_dimension(posterior, prior)
     except UsageError:

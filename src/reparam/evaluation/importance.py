@@ -13,9 +13,9 @@ import torch
 import torch.distributions as td
 from torch import Tensor
 
-from reparam.distributions import Bernoulli, rsample_with_log_prob
+from reparam.distributions import Bernoulli
 from reparam.errors import UsageError
-from reparam.vae import LatentVariableModel, in_parts
+from reparam.vae import LatentVariableModel, draw_with_log_prob, in_parts
 
 __all__ = ["Precision", "event_log_prob", "fast_log_weights"]
 
@@ -88,11 +88,7 @@ def _block(
     draws_at_once: int,
 ) -> Tensor:
     posterior = model.encoder(x)
-    if posterior.has_rsample:  # some know the density of their own draws better than that of any other value
-        z_SBD, log_q_SB = rsample_with_log_prob(posterior, (num_samples,), generator=generator)
-    else:
-        z_SBD = posterior.sample((num_samples,), generator=generator)  # type: ignore[call-arg]
-        log_q_SB = posterior.log_prob(z_SBD)
+    z_SBD, log_q_SB = draw_with_log_prob(posterior, num_samples, generator=generator)
     log_ratio = model.prior().log_prob(z_SBD).double() - log_q_SB.double()
     found = []
     for z in z_SBD.split(max(draws_at_once // len(x), 1)):

@@ -110,6 +110,13 @@ def _kl(contents: Contents) -> Section:
         return Section(
             notice("The KL of each latent dimension is measured by `reparam evaluate RUN`; it is not there yet.")
         )
+    if contents.evaluation["kl_per_dimension_nats"] is None:
+        return Section(
+            notice(
+                "The latent dimensions depend on each other, in posterior or prior: their rate of "
+                f"{contents.evaluation['rate_nats']:.1f} nats is of all together, and has no parts."
+            )
+        )
     kl = np.array(contents.evaluation["kl_per_dimension_nats"], dtype=float)
     active = contents.active()
     caption = (

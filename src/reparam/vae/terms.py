@@ -19,6 +19,7 @@ __all__ = [
     "Terms",
     "closed_rate",
     "draw",
+    "draw_with_log_prob",
     "importance_log_weights",
     "importance_weighted_bound",
     "log_likelihood_of",
@@ -91,6 +92,14 @@ def draw(posterior: Distribution, num_samples: int, **randomness: Any) -> Tensor
     return z
 
 
+def draw_with_log_prob(posterior: Distribution, num_samples: int, **randomness: Any) -> tuple[Tensor, Tensor]:
+    """``[S, B, *Z]`` as :func:`draw` gives them, and their log density, ``[S, B]``, in nats: all in one go."""
+    if posterior.has_rsample:
+        return rsample_with_log_prob(posterior, (num_samples,), **randomness)
+    z_SBD = draw(posterior, num_samples, **randomness)
+    return z_SBD, posterior.log_prob(z_SBD)
+
+
 def log_likelihood_of(model: LatentVariableModel, x: Tensor, z_SBD: Tensor, observed: Tensor | None = None) -> Tensor:
     """``log p(x | z_s)``, ``[S, B]``, in nats.
 
@@ -124,11 +133,7 @@ def importance_log_weights(
     Shapes:
         x: ``[B, *X]``, posterior: batch shape ``[B]``; the result is ``[S, B]``, in nats.
     """
-    if posterior.has_rsample:
-        z_SBD, log_q_SB = rsample_with_log_prob(posterior, (num_samples,), generator=generator)
-    else:
-        z_SBD = draw(posterior, num_samples, generator=generator)
-        log_q_SB = posterior.log_prob(z_SBD)
+    z_SBD, log_q_SB = draw_with_log_prob(posterior, num_samples, generator=generator)
     return log_likelihood_of(model, x, z_SBD) + (model.prior().log_prob(z_SBD) - log_q_SB)
 
 
