@@ -16,7 +16,14 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from reparam import noise
-from reparam.vae import VAE, importance_log_weights, importance_weighted_bound
+from reparam.vae import (
+    VAE,
+    Condition,
+    LatentVariableModel,
+    importance_log_weights,
+    importance_weighted_bound,
+    in_parts,
+)
 
 __all__ = ["Bounds", "bounds", "log_likelihood"]
 
@@ -63,7 +70,12 @@ class Bounds:
 
 @torch.no_grad()
 def log_likelihood(
-    model: VAE, x: Tensor, *, num_samples: int, generator: torch.Generator, draws_at_once: int | None = None
+    model: LatentVariableModel,
+    x: Tensor,
+    *,
+    num_samples: int,
+    generator: torch.Generator,
+    draws_at_once: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Importance-weighted ``log p(x)`` of each example, and the effective sample size of its weights.
 
@@ -78,11 +90,11 @@ def log_likelihood(
     if draws_at_once is None:
         draws_at_once = min(max(VALUES_AT_ONCE // x[0].numel(), 64), 8192)
     log_weights = []
-    for part in x.split(max(draws_at_once // num_samples, 1)):
-        posterior = model.encoder(part)
+    for given, part in in_parts(model, x, max(draws_at_once // num_samples, 1)):
+        posterior = given.encoder(part)
         chunk = max(draws_at_once // len(part), 1)
         sizes = [min(chunk, num_samples - start) for start in range(0, num_samples, chunk)]
-        draws = [importance_log_weights(model, posterior, part, size, generator=generator) for size in sizes]
+        draws = [importance_log_weights(given, posterior, part, size, generator=generator) for size in sizes]
         log_weights.append(torch.cat(draws).double())
     log_weights_SB = torch.cat(log_weights, dim=1)
     effective = (2 * log_weights_SB.logsumexp(0) - (2 * log_weights_SB).logsumexp(0)).exp()
@@ -92,13 +104,13 @@ def log_likelihood(
 @torch.no_grad()
 def bounds(
     model: VAE,
-    batches: Iterable[Tensor],
+    batches: Iterable[tuple[Tensor, Condition | None]],
     *,
     num_samples: int,
     seed: int,
     watch: Callable[[int], None] | None = None,
 ) -> Bounds:
-    """Evaluate a model on batches ``[B, *X]`` of examples as it sees them.
+    """Evaluate a model on batches ``[B, *X]`` of examples as it sees them, each with its condition if there is one.
 
     Args:
         model: an encoder with a diagonal posterior, a decoder and a prior.
@@ -110,13 +122,14 @@ def bounds(
     done, was_training = 0, model.training
     model.eval()
     prior = model.prior()
-    for index, x in enumerate(batches):
+    for index, (x, condition) in enumerate(batches):
+        given = model.given(condition)
         generator = noise.generator(seed, "evaluation", index, device=x.device)
-        posterior = model.encoder(x)
+        posterior = given.encoder(x)
         z = posterior.rsample(generator=generator)
-        log_p, effective = log_likelihood(model, x, num_samples=num_samples, generator=generator)
+        log_p, effective = log_likelihood(given, x, num_samples=num_samples, generator=generator)
         found = {
-            "distortion": -model.decoder(z).log_prob(x),
+            "distortion": -given.decoder(z).log_prob(x),
             "kl": kl_divergence(posterior.base_dist, prior.base_dist),
             "log_p": log_p,
             "effective": effective,

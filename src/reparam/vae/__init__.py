@@ -7,7 +7,7 @@ from reparam.vae.architecture import Architecture
 from reparam.vae.assemble import assemble
 from reparam.vae.conditional import Condition, Conditional, Family
 from reparam.vae.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
-from reparam.vae.model import VAE
+from reparam.vae.model import VAE, GivenVAE, in_parts
 from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder, GatedMLP
 from reparam.vae.objectives import Elbo, ImportanceWeighted, Objective, elbo_terms
 from reparam.vae.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS
@@ -41,6 +41,7 @@ __all__ = [
     "Family",
     "GatedMLP",
     "Gaussian",
+    "GivenVAE",
     "ImportanceWeighted",
     "LatentVariableModel",
     "Objective",
@@ -52,6 +53,7 @@ __all__ = [
     "elbo_terms",
     "importance_log_weights",
     "importance_weighted_bound",
+    "in_parts",
     "moments",
     "rate_per_dimension",
     "soft_bound",

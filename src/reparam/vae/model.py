@@ -1,6 +1,7 @@
 """A variational autoencoder: encoder, prior and decoder, each a law."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -12,7 +13,7 @@ from reparam.vae.objectives import elbo_terms
 from reparam.vae.posteriors import central_value
 from reparam.vae.terms import LatentVariableModel, Terms
 
-__all__ = ["VAE", "GivenVAE"]
+__all__ = ["VAE", "GivenVAE", "in_parts"]
 
 
 class _Decodes:
@@ -93,3 +94,16 @@ class GivenVAE(_Decodes):
         """``p(z)``: it knows nothing of the condition."""
         law: Distribution = self.model.prior()
         return law
+
+
+def in_parts(model: LatentVariableModel, x: Tensor, size: int) -> Iterator[tuple[LatentVariableModel, Tensor]]:
+    """A batch in parts of at most ``size`` rows, each with the model for these rows: their part of a condition.
+
+    Example:
+        >>> [len(part) for _, part in in_parts(None, torch.zeros(5, 3), 2)]
+        [2, 2, 1]
+    """
+    for start in range(0, len(x), size):
+        rows = slice(start, start + size)
+        of_these = replace(model, condition=model.condition.take(rows)) if isinstance(model, GivenVAE) else model
+        yield of_these, x[rows]
