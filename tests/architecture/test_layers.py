@@ -20,6 +20,7 @@ _LIBRARY = [
     "evaluation",
     "report",
     "planning",
+    "gallery",
     "pipeline",
     "trained",
 ]
@@ -45,6 +46,7 @@ MAY_IMPORT = {
     "evaluation": {*_MATHEMATICS, "estimators", "samplers", "vae", "runs"},
     "report": {"errors", "runs", "data.schema"},
     "planning": {"errors", "vae", "data", "training"},
+    "gallery": {"errors", "data"},
     "trained": set(_LIBRARY) - {"trained", "pipeline"},
     "pipeline": set(_LIBRARY) - {"pipeline"},
     "cli": {*_LIBRARY, "checking", "comparison", "estimators", "samplers"},

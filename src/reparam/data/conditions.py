@@ -6,17 +6,17 @@ as they come in the data.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import numpy as np
 
-from reparam.data.checks import as_labels, zero_one
+from reparam.data.checks import as_labels
 from reparam.data.scaling import Scaling
-from reparam.data.schema import Column, Examples, Schema
+from reparam.data.schema import Column, Schema
 from reparam.errors import DataError, UsageError, suggestion
 
-__all__ = ["ConditionColumn", "ConditionSchema", "take_out"]
+__all__ = ["ConditionColumn", "ConditionSchema"]
 
 Array = np.ndarray[Any, Any]
 
@@ -211,53 +211,12 @@ class ConditionSchema:
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "ConditionSchema":
         """The schema that :meth:`to_json` described."""
-        columns = tuple(ConditionColumn(**{**column, "classes": tuple(column["classes"])}) for column in entry["columns"])
+        columns = tuple(
+            ConditionColumn(**{**column, "classes": tuple(column["classes"])}) for column in entry["columns"]
+        )
         return cls(columns, tuple(tuple(values) for values in entry["rows"]), tuple(entry["counts"]))
 
 
 def _text(values: Array) -> Array:
     words = cast(Sequence[Any], values.tolist())
     return np.array([str(word) for word in words])
-
-
-def take_out(examples: Examples, names: Sequence[str]) -> Examples:
-    """Examples with what is to be given taken out of what is modelled: labels, or columns of a table of numbers.
-
-    Raises:
-        DataError: there are no labels, no such column, or no column is left.
-
-    Example:
-        >>> from reparam.data.arrays import examples_from_array
-        >>> examples = take_out(examples_from_array(np.arange(12.0).reshape(4, 3)), ["x1"])
-        >>> examples.schema.describe(), examples.given
-        ('rows of 2 columns, real values: x0, x2', {'x1': array([ 1.,  4.,  7., 10.])})
-    """
-    schema, given = examples.schema, {}
-    columns = [column.name for column in schema.columns]
-    for name in names:
-        if name == "label":
-            if examples.labels is None:
-                raise DataError(_NO_LABELS)
-            given[name] = examples.labels
-        elif name in columns:
-            given[name] = examples.values[:, columns.index(name)].astype(np.float64)
-        else:
-            raise DataError(f"condition: '{name}' is nothing that could be given; {suggestion(name, ['label', *columns])}")
-    kept = [index for index, name in enumerate(columns) if name not in given]
-    if len(kept) == len(columns):
-        return replace(examples, given=given)
-    if not kept:
-        raise DataError("condition: every column is given, and none is left to be modelled")
-    values = examples.values[:, kept]
-    kept_columns = tuple(schema.columns[index] for index in kept)
-    if zero_one(values):
-        schema, values = replace(schema, levels=2, binary=True), values.astype(np.uint8)
-    return replace(
-        examples, values=values, schema=replace(schema, shape=(len(kept),), columns=kept_columns), given=given
-    )
-
-
-_NO_LABELS = (
-    "condition: this data has no labels. A folder of images has them where each class has a folder of its own; arrays "
-    'as {"x": images, "y": labels} or in an .npz file with these keys; MNIST\'s folder and digits have them'
-)

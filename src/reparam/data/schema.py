@@ -80,8 +80,8 @@ class Examples:
             for tables and ``float32`` for images. Finite.
         schema: what one row is.
         labels: ``[num_rows]`` integers or strings, or ``None``. Not shown to the model, unless they are given to it.
-        given: what is known of each row besides, and given to the model: ``[num_rows]`` by name, ``float64`` numbers, or
-            classes as labels are.
+        given: what is known of each row besides, and given to the model: ``[num_rows]`` values by name, ``float64``
+            numbers, or classes as labels are.
         names: one name a row (file names), or empty.
         num_test: the last ``num_test`` rows are the source's own test split; 0 if it has none.
         notes: what a person should know about the reading (skipped files, counts of sizes), one line each.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reparam.data.conditions import take_out
+from reparam.data.given import take_out
 from reparam.data.image_files import EXTENSIONS
 from reparam.data.schema import Examples
 from reparam.errors import DataError, InputOutputError, UsageError, suggestion

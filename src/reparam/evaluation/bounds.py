@@ -126,11 +126,11 @@ def bounds(
         given = model.given(condition)
         generator = noise.generator(seed, "evaluation", index, device=x.device)
         posterior = given.encoder(x)
-        z = posterior.rsample(generator=generator)
+        z = posterior.rsample(generator=generator)  # type: ignore[call-arg]
         log_p, effective = log_likelihood(given, x, num_samples=num_samples, generator=generator)
         found = {
             "distortion": -given.decoder(z).log_prob(x),
-            "kl": kl_divergence(posterior.base_dist, prior.base_dist),
+            "kl": kl_divergence(posterior.base_dist, prior.base_dist),  # type: ignore[union-attr]
             "log_p": log_p,
             "effective": effective,
             "loc": posterior.mean,

@@ -3,6 +3,7 @@
 from reparam.planning.likelihood import Binarize as Binarize
 from reparam.planning.likelihood import choose_likelihood as choose_likelihood
 from reparam.planning.objective import FeedLoss as FeedLoss
+from reparam.planning.objective import condition_of as condition_of
 from reparam.planning.objective import make_objective as make_objective
 from reparam.planning.plan import MOST_ROWS as MOST_ROWS
 from reparam.planning.plan import Plan as Plan

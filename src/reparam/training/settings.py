@@ -101,6 +101,9 @@ class Settings:
     skip_bad: bool = _setting(False, "leave out unreadable images, and list them")
     columns: tuple[str, ...] | None = _setting(None, "columns of a table to model; default: all")
     label: str | None = _setting(None, "column of a table that is a label: coloured in the report, not modelled")
+    condition: tuple[str, ...] | None = _setting(
+        None, "what is given to the model: columns of a table, or label, the classes the data has; default: nothing"
+    )
     device: str = _setting("auto", "auto, cpu, cuda, cuda:N or mps")
     precision: str = _setting(
         "float32", "of the networks; likelihood and KL are float32", choices=("float32", "bfloat16")
@@ -122,7 +125,7 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which :meth:`from_mapping` makes equal settings."""
-        return asdict(self) | {"columns": None if self.columns is None else list(self.columns)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_mapping(cls, entries: Mapping[str, Any], *, where: str = "settings") -> "Settings":
@@ -162,7 +165,8 @@ def _valid(value: Any, kind: str, limits: Mapping[str, Any]) -> bool:
     if value is None:
         return "None" in kind
     if "tuple" in kind:
-        return isinstance(value, tuple) and bool(value) and all(isinstance(item, str) for item in value)
+        names = isinstance(value, tuple) and bool(value) and all(isinstance(item, str) for item in value)
+        return names and len(set(value)) == len(value)
     if "bool" in kind:
         return isinstance(value, bool)
     if "str" in kind:
@@ -177,7 +181,7 @@ def _expected(kind: str, limits: Mapping[str, Any]) -> str:
     if "choices" in limits:
         return "one of " + ", ".join(limits["choices"])
     if "tuple" in kind:
-        return "a list of names"
+        return "a list of different names"
     if "bool" in kind:
         return "true or false"
     if "str" in kind:
