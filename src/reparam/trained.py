@@ -109,8 +109,8 @@ class TrainedVAE:
         Args:
             num_examples: how many (for each given row), at least 1.
             given: a value by name, ``{"label": 3}``; R values by name, ``{"age": [30, 40], "income": [900, 800]}``; or
-                R rows of a data frame or of the path of a table, which may have other columns. Default: as it comes in
-                the training rows, one for each example, see :meth:`draw_given`.
+                R rows: an array ``[R, C]``, a data frame or the path of a table, which may have other columns.
+                Default: as it comes in the training rows, one for each example, see :meth:`draw_given`.
             seed: decides the draws.
             observation_noise: draw from the decoder's law, or give its mean. Default: draws for tables, whose rows
                 would otherwise have too little spread; means for images, where noise independent from pixel to

@@ -171,7 +171,7 @@ def test_options_for_other_kinds_in_memory_are_refused():
 
 @pytest.mark.parametrize("source", [None, 3, [[1.0]], iter([])])
 def test_other_objects_are_refused(source):
-    with pytest.raises(UsageError, match="expected 'digits', a path, .* a data frame or a mapping of arrays, got"):
+    with pytest.raises(UsageError, match=r"expected 'digits', a path, .* a data frame or a mapping of arrays, got"):
         read(source)
 
 

@@ -47,6 +47,10 @@ def train(
     binarize: Annotated[
         str | None, _option("Take grey values as probabilities of white: dynamic, static or none.", "from --likelihood")
     ] = None,
+    condition: Annotated[
+        str | None,
+        _option("Columns of a table to give the model, comma-separated; label: the classes.", "nothing", "NAMES"),
+    ] = None,
     resize: Annotated[str | None, _option("Bring all images to this size.", "as they are", "HxW")] = None,
     skip_bad: Annotated[
         bool,
@@ -71,6 +75,7 @@ def train(
         "precision": precision,
         "likelihood": likelihood,
         "binarize": binarize,
+        "condition": None if condition is None else tuple(name.strip() for name in condition.split(",")),
         "resize": resize,
         "skip_bad": skip_bad or None,
     }

@@ -75,20 +75,25 @@ class ConditionColumn:
         return f"{self.name} ({len(self.classes)} classes)" if self.classes else self.name
 
     def features(self, values: Array) -> Array:
-        """``[N, num_features]`` ``float32`` of ``[N]`` values.
+        """``[N, num_features]`` ``float32`` of ``[N]`` values that :meth:`read` gave."""
+        if self.classes:
+            return np.eye(len(self.classes), dtype=np.float32)[np.searchsorted(np.array(self.classes), values)]
+        return Scaling((self.offset,), (self.scale,), (1.0,)).apply(values[:, None])
+
+    def read(self, values: Array) -> Array:
+        """``[N]`` values of any type in the type of training.
 
         Raises:
             DataError: a class that the training rows do not have, or what is no finite number.
         """
-        if self.classes:
-            return np.eye(len(self.classes), dtype=np.float32)[self._codes(values)]
-        return Scaling((self.offset,), (self.scale,), (1.0,)).apply(self._numbers(values)[:, None])
+        return np.array(self.classes)[self._codes(values)] if self.classes else self._numbers(values)
 
     def _numbers(self, values: Array) -> Array:
         try:
             numbers = values.astype(np.float64)
-        except ValueError as error:
-            raise DataError(f"condition '{self.name}': expected numbers: {error}") from None
+        except ValueError:
+            shown = ", ".join(repr(word) for word in values.tolist()[:3])
+            raise DataError(f"condition '{self.name}': expected numbers, got {shown}") from None
         finite = np.isfinite(numbers)
         if not finite.all():
             raise DataError(
@@ -170,29 +175,35 @@ class ConditionSchema:
         return ", ".join(column.describe() for column in self.columns)
 
     def features(self, given: Mapping[str, Any]) -> Array:
-        """What networks see, ``[N, num_features]`` ``float32``.
+        """What networks see, ``[N, num_features]`` ``float32``, of ``[N]`` values for each column.
 
-        Args:
-            given: ``[N]`` values for each of the columns.
+        Raises: see :meth:`columns_of`.
+        """
+        columns = self.columns_of(given)
+        return np.concatenate([column.features(columns[column.name]) for column in self.columns], axis=1)
+
+    def columns_of(self, given: Mapping[str, Any]) -> dict[str, Array]:
+        """Values ``[N]`` for each column in the types of training: numbers, or classes as they were written there.
 
         Raises:
             UsageError: a column is missing or unknown, or they are not of one length.
             DataError: a class that the training rows do not have, or what is no finite number.
         """
-        columns = self._columns(given)
+        columns = self._named(given)
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
             said = ", ".join(f"{name}: {length}" for name, length in lengths.items())
             raise UsageError(f"given: expected one value for each row in every column, got {said}")
-        return np.concatenate([column.features(columns[column.name]) for column in self.columns], axis=1)
+        return {column.name: column.read(columns[column.name]) for column in self.columns}
 
-    def _columns(self, given: Mapping[str, Any]) -> dict[str, Array]:
+    def _named(self, given: Mapping[str, Any]) -> dict[str, Array]:
         for name in given:
             if name not in self.names:
                 raise UsageError(f"given: '{name}' is nothing this model is given; {suggestion(name, self.names)}")
         missing = [f"'{name}'" for name in self.names if name not in given]
         if missing:
-            raise UsageError(f"given: {', '.join(missing)} missing; the model needs {self.describe()}")
+            are = "is" if len(missing) == 1 else "are"
+            raise UsageError(f"given: {', '.join(missing)} {are} missing; the model is given {self.describe()}")
         columns = {name: np.asarray(given[name]) for name in self.names}
         for name, values in columns.items():
             if values.ndim != 1 or not len(values):

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reparam.data.checks import zero_one
 from reparam.data.schema import Examples
-from reparam.errors import DataError, suggestion
+from reparam.errors import DataError, UsageError, suggestion
 
 __all__ = ["read_given", "take_out"]
 
@@ -17,11 +18,13 @@ def read_given(source: Any, names: Sequence[str]) -> tuple[Mapping[str, Any], bo
     """Rows of what is given, as ``[R]`` values by name, and whether there was one row and no mention of rows.
 
     Args:
-        source: a value by name; R values by name; a data frame, or the path of a table, which may have other columns.
-        names: of the columns of a table that are wanted.
+        source: a value by name; R values by name; an array ``[R, C]`` of the columns in their order; a data frame, or
+            the path of a table, which may have other columns.
+        names: of the columns that are wanted.
 
     Raises:
-        DataError: see :func:`reparam.data.tables.read_columns`.
+        UsageError: an array of another shape.
+        DataError: no such file; see :func:`reparam.data.tables.read_columns`.
 
     Example:
         >>> read_given({"age": 40}, ["age"])
@@ -29,9 +32,16 @@ def read_given(source: Any, names: Sequence[str]) -> tuple[Mapping[str, Any], bo
         >>> read_given({"age": [40, 50]}, ["age"])
         ({'age': array([40, 50])}, False)
     """
+    if hasattr(source, "__array__") and not hasattr(source, "columns"):
+        rows = np.asarray(source)
+        if rows.ndim != 2 or rows.shape[1] != len(names):
+            raise UsageError(f"given: expected [rows, {len(names)}] for {', '.join(names)}, got shape {rows.shape}")
+        return dict(zip(names, rows.T, strict=True)), False
     if not isinstance(source, Mapping):
         from reparam.data.tables import read_columns
 
+        if isinstance(source, str | Path) and not Path(source).exists():
+            raise DataError(f"given: {source} does not exist; check the path")
         return read_columns(source, names), False
     values = {name: np.asarray(value) for name, value in source.items()}
     if all(value.ndim == 0 for value in values.values()):
