@@ -131,7 +131,7 @@ def test_images_of_a_class_come_in_its_folder(place: Path, tmp_path: Path, repar
         ("sample people --given pictures --out x.csv", 3, "pictures: no .csv, .tsv, .parquet file"),
         ("train people.csv --condition aeg --out x", 3, "people.csv: no column 'aeg'; did you mean 'age'?"),
         ("train people.csv --condition label --out x", 3, "people.csv: no column 'label'; known are: age, height"),
-        ("train people.csv --condition age,age --out x", 2, "--condition must be a list of different names"),
+        ("train people.csv --condition age,age --out x", 2, "condition must be a list of different names, got"),
         ("train people.csv --condition age --config both.toml --out x", 2, "'age' is in columns and in condition"),
         ("train people.csv --out x", 3, "expected a number, found the text 'f'"),
         (

@@ -53,6 +53,8 @@ def read(
         >>> len(read("digits"))
         1797
     """
+    if isinstance(condition, str) or len(set(condition)) < len(condition):
+        raise UsageError(f"condition must be a list of different names, got {condition!r}")
     try:
         kind = _kind(source)
         _check_options(kind, resize=resize, skip_bad=skip_bad, columns=columns, label=label)

@@ -39,7 +39,7 @@ def health(
 
 def _latents(numbers: Mapping[str, Any]) -> Finding:
     active, dim, rate = numbers["active_units"], numbers["latent_dim"], numbers["rate_nats"]
-    if active == 0 and numbers["protocol"].get("given"):
+    if active == 0 and numbers.get("protocol", {}).get("given"):
         return Finding(
             "advice",
             "The latents are not used",

@@ -165,8 +165,7 @@ def _valid(value: Any, kind: str, limits: Mapping[str, Any]) -> bool:
     if value is None:
         return "None" in kind
     if "tuple" in kind:
-        names = isinstance(value, tuple) and bool(value) and all(isinstance(item, str) for item in value)
-        return names and len(set(value)) == len(value)
+        return isinstance(value, tuple) and bool(value) and all(isinstance(item, str) for item in value)
     if "bool" in kind:
         return isinstance(value, bool)
     if "str" in kind:
@@ -181,7 +180,7 @@ def _expected(kind: str, limits: Mapping[str, Any]) -> str:
     if "choices" in limits:
         return "one of " + ", ".join(limits["choices"])
     if "tuple" in kind:
-        return "a list of different names"
+        return "a list of names"
     if "bool" in kind:
         return "true or false"
     if "str" in kind:
