@@ -58,6 +58,10 @@ def train(
     binarize: Annotated[
         str | None, _option("Take grey values as probabilities of white: dynamic, static or none.", "from --likelihood")
     ] = None,
+    condition: Annotated[
+        str | None,
+        _option("Columns of a table to give the model, comma-separated; label: the classes.", "nothing", "NAMES"),
+    ] = None,
     resize: Annotated[str | None, _option("Bring all images to this size.", "as they are", "HxW")] = None,
     skip_bad: Annotated[
         bool,
@@ -83,6 +87,7 @@ def train(
         "likelihood": likelihood,
         "library_size": library_size or None,
         "binarize": binarize,
+        "condition": None if condition is None else tuple(name.strip() for name in condition.split(",")),
         "resize": resize,
         "skip_bad": skip_bad or None,
     }

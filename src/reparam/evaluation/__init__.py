@@ -5,7 +5,7 @@ What needs scikit-learn is imported from its own module: ``probes``, ``samples``
 
 from reparam.evaluation.aggregate import AggregateGap, aggregate_gap
 from reparam.evaluation.annealing import Agreement, Annealed, agreement, annealed_log_likelihood
-from reparam.evaluation.baselines import gaussian_log_likelihood
+from reparam.evaluation.baselines import gaussian_baseline, gaussian_log_likelihood, linear_residuals
 from reparam.evaluation.bounds import Bounds, bounds, log_likelihood
 from reparam.evaluation.collapse import CollapseCheck, collapse_check
 from reparam.evaluation.health import Finding, health
@@ -24,7 +24,9 @@ __all__ = [
     "annealed_log_likelihood",
     "bounds",
     "collapse_check",
+    "gaussian_baseline",
     "gaussian_log_likelihood",
     "health",
+    "linear_residuals",
     "log_likelihood",
 ]

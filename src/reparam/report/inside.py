@@ -94,6 +94,11 @@ def _map(contents: Contents) -> Section:
         caption = f"Where the encoder puts {examples} (posterior means), on {' and '.join(projection.axes)}."
     if groups is None:
         caption += " There are no labels, so all points have one colour. Look for clumps and for empty regions."
+    elif contents.schema.label in contents.given or "label" in contents.given:
+        caption += (
+            " Colours are the labels, which the model is given: what they tell need not be in the latent code, so "
+            "groups that lie over each other are as it should be."
+        )
     else:
         caption += (
             " The model never saw the labels that give the colours: groups that lie apart were found from "

@@ -140,6 +140,9 @@ class Settings:
     skip_bad: bool = _setting(False, "leave out unreadable images, and list them")
     columns: tuple[str, ...] | None = _setting(None, "columns of a table to model; default: all")
     label: str | None = _setting(None, "column of a table that is a label: coloured in the report, not modelled")
+    condition: tuple[str, ...] | None = _setting(
+        None, "what is given to the model: columns of a table, or label, the classes the data has; default: nothing"
+    )
     device: str = _setting("auto", "auto, cpu, cuda, cuda:N or mps")
     precision: str | None = _setting(
         None,
@@ -164,7 +167,7 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which :meth:`from_mapping` makes equal settings."""
-        return asdict(self) | {"columns": None if self.columns is None else list(self.columns)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_mapping(cls, entries: Mapping[str, Any], *, where: str = "settings") -> "Settings":

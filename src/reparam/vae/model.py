@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -96,14 +96,25 @@ class GivenVAE(_Decodes):
         return law
 
 
-def in_parts(model: LatentVariableModel, x: Tensor, size: int) -> Iterator[tuple[LatentVariableModel, Tensor]]:
+Model = TypeVar("Model", bound=LatentVariableModel)
+
+
+def in_parts(model: Model, x: Tensor, size: int) -> Iterator[tuple[Model, Tensor]]:
     """A batch in parts of at most ``size`` rows, each with the model for these rows: their part of a condition.
 
     Example:
-        >>> [len(part) for _, part in in_parts(None, torch.zeros(5, 3), 2)]
+        >>> import reparam.vae as vae
+        >>> model = vae.VAE(
+        ...     vae.Conditional(torch.nn.Linear(3 + 1, 4), vae.DiagonalNormal()),
+        ...     vae.Conditional(torch.nn.Linear(2 + 1, 3), vae.Gaussian((3,))),
+        ...     vae.StandardNormal(2),
+        ... ).given(vae.Condition(torch.zeros(5, 1)))
+        >>> [len(part.reconstruct(x)) for part, x in in_parts(model, torch.zeros(5, 3), 2)]
         [2, 2, 1]
     """
     for start in range(0, len(x), size):
         rows = slice(start, start + size)
-        of_these = replace(model, condition=model.condition.take(rows)) if isinstance(model, GivenVAE) else model
-        yield of_these, x[rows]
+        if isinstance(model, GivenVAE):
+            yield replace(model, condition=model.condition.take(rows)), x[rows]
+        else:
+            yield model, x[rows]
