@@ -97,6 +97,14 @@ def test_more_rows_than_a_batch_have_their_own_totals(exposed: TrainedVAE) -> No
     assert exposed.vary(rows, 1).shape == (2345, 1, 3)
 
 
+def test_rows_that_are_scored_in_parts_keep_their_totals(exposed: TrainedVAE) -> None:
+    """At 4,000 draws a row, two rows make a part; the wrong total would cost many nats."""
+    rows = COUNTS[np.argsort(COUNTS.sum(1))[[0, -1, 5, -6, 10]]]
+    together = exposed.log_likelihood(rows, num_samples=4000)
+    alone = [exposed.log_likelihood(row[None], num_samples=4000)[0] for row in rows]
+    np.testing.assert_allclose(together, alone, atol=2.0)
+
+
 def test_new_rows_have_totals_like_those_of_training(exposed: TrainedVAE) -> None:
     means = exposed.sample(3000, seed=3, observation_noise=False).sum(1)
     seen = COUNTS.sum(1)
