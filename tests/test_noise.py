@@ -36,6 +36,21 @@ def test_a_stream_is_a_function_of_seed_purpose_and_index():
     assert len({numbers(*stream) for stream in streams}) == len(streams)
 
 
+def test_a_seed_from_a_generator_follows_it_and_moves_it_on():
+    made = generator(0)
+    first, second = noise.seed_from(made), noise.seed_from(made)
+    assert first == noise.seed_from(generator(0)) != second
+    assert all(0 <= seed < 2**62 for seed in (first, second))
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        default = noise.seed_from(None)
+        assert default != noise.seed_from(None)
+        torch.manual_seed(3)
+        assert default == noise.seed_from(None)
+    with pytest.raises(ParameterError, match=r"generator must be a torch\.Generator; got 3"):
+        noise.seed_from(3)
+
+
 def test_a_stream_stays_the_same_over_versions():
     assert generator(0, "noise", 3).initial_seed() == 7535507083991715305
 

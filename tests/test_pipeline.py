@@ -125,6 +125,31 @@ def test_half_precision_trains_and_is_kept_in_float32(tmp_path: Path) -> None:
     assert fit(ROWS, tmp_path / "full").run.metrics() != trained.run.metrics()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"objective": "iwae", "draws": 4, "draw_noise": "sobol"},
+        {"objective": "dreg", "draws": 4},
+        {"objective": "stl"},
+        {"draws": 2, "draw_noise": "antithetic", "free_bits": 0.1},
+        {"network": "gated-mlp", "num_blocks": 1},
+    ],
+    ids=str,
+)
+def test_every_objective_trains_to_the_end_and_is_selected_by_its_own_bound(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    trained = fit(ROWS, tmp_path / "run", reparam.Settings(epochs=2, batch_size=20, num_samples=3, width=8, **changes))
+    assert trained.run.description["status"] == "finished"
+    records = [record for record in trained.run.metrics() if record["split"] == "validation"]
+    assert trained.run.description["best"]["bound_nats"] == max(record["bound_nats"] for record in records)
+    weighted = changes.get("objective") in ("iwae", "dreg")
+    for record in records:
+        assert (record["bound_nats"] > record["elbo_nats"] + 1e-3) == weighted
+    again = reparam.load(tmp_path / "run")
+    np.testing.assert_array_equal(again.encode(ROWS).loc, trained.encode(ROWS).loc)
+
+
 # A model of one's own
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from reparam import __version__, noise
@@ -16,8 +17,8 @@ from reparam.data.checks import check_trainable
 from reparam.data.schema import Examples
 from reparam.data.sources import source_name
 from reparam.errors import RunError, UsageError
-from reparam.evaluation import CollapseCheck, collapse_check
-from reparam.planning import MOST_ROWS, Plan, make_plan, read_examples
+from reparam.evaluation import CollapseCheck, collapse_check, linear_residuals
+from reparam.planning import MOST_ROWS, Plan, make_plan, read_examples, row_totals
 from reparam.runs import Run, next_free, refuse_existing
 from reparam.trained import TrainedVAE, load
 from reparam.training.device import accelerator_for, precision_of
@@ -46,8 +47,8 @@ def fit(
 
     Args:
         source: ``"digits"``, a path (folder of images, CSV, TSV, Parquet, npy, npz, IDX), a NumPy array, a torch
-            tensor, or a pandas or Arrow table. Arrays: ``[N, D]`` rows of numbers, ``[N, H, W]`` or ``[N, C, H,
-            W]`` images.
+            tensor, a pandas or Arrow table, or ``{"x": array, "y": labels}``. Arrays: ``[N, D]`` rows of numbers,
+            ``[N, H, W]`` or ``[N, C, H, W]`` images.
         settings: what differs from the defaults.
         out: run directory to create; default: the first free one of ``runs/1``, ``runs/2``, ...
         model: your own :class:`reparam.vae.VAE`, in the units of scaled data (levels in [0, 1]; real values with
@@ -75,7 +76,7 @@ def fit(
     path = next_free(Path("runs")) if out is None else Path(out)
     refuse_existing(path)
     prepared = _prepare(_read_to_learn(source, settings), settings, model)
-    for sentence in (*prepared.plan.sentences, prepared.precheck.sentence()):
+    for sentence in prepared.sentences:
         watcher.say(sentence)
     run = Run.create(path, _description(prepared, source, custom=model is not None))
     watcher.say(f"run directory: {path}")
@@ -152,21 +153,48 @@ class _Prepared:
     model: VAE
     precheck: CollapseCheck
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is decided and expected, in plain words."""
+        return (*self.plan.sentences, self.precheck.sentence(conditional=self.plan.condition is not None))
+
 
 def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prepared:
     plan = make_plan(examples, settings, model)
     accelerator = accelerator_for(settings.device, plan.resolved.precision or "float32")
     rows = plan.feed(examples, "train", accelerator.device)
     some = torch.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).long()
-    x = rows.gather(some, noise.generator(settings.seed, "start", device=accelerator.device)).x.cpu()
+    gathered = rows.gather(some, noise.generator(settings.seed, "start", device=accelerator.device))
+    x = gathered.x.cpu()
     if model is None:
         with torch.random.fork_rng(devices=[]):
             noise.seed_global(settings.seed, "weights")
             model = plan.build_model(x)
-    family = model.decoder.family
-    variance = family.scale.detach().square().cpu() if isinstance(family, Gaussian) else x.var(0, correction=0)
     validation = plan.feed(examples, "validation", accelerator.device)
-    return _Prepared(examples, plan, accelerator, rows, validation, model, collapse_check(x, variance))
+    return _Prepared(examples, plan, accelerator, rows, validation, model, _precheck(model, x, gathered.features))
+
+
+@torch.no_grad()
+def _precheck(model: VAE, x: torch.Tensor, features: torch.Tensor | None) -> CollapseCheck:
+    """In units of the decoder's noise where that is Gaussian; else as the encoder sees values, in units of their own.
+
+    The theory is that of Gaussian noise. Heavy tails would make every value stand out of noise as wide as their middle.
+    Of what is given the latents need not tell, so it is what a regression on that leaves which is looked at.
+    """
+    family = model.decoder.family
+    if isinstance(family, Gaussian) and features is None:
+        return collapse_check(x, family.scale.square().cpu())
+    shown = model.encoder.view.cpu()(x)
+    if features is not None:
+        shown = _beside(features.cpu(), shown)
+    return collapse_check(shown, shown.var(0, correction=0))
+
+
+def _beside(features: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """What a linear regression on what is given leaves of some rows."""
+    rows = slice(None, None, 1 + len(x) // 1000)
+    known, values = features[rows].double().numpy(), x[rows].flatten(1).double().numpy()
+    return torch.from_numpy(linear_residuals(known, values, known, values))
 
 
 def _train_and_finish(run: Run, prepared: _Prepared, watcher: SilentWatcher) -> TrainedVAE:
@@ -233,12 +261,14 @@ def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str,
         "settings": plan.settings.to_json(),
         "schema": plan.schema.to_json(),
         "scaling": plan.scaling.to_json(),
+        "condition": None if plan.condition is None else plan.condition.to_json(),
         "likelihood": plan.likelihood,
         "binarize": plan.binarize,
         "data": {
             "source": str(source if source == "digits" else Path(source).resolve()) if is_path else None,
             "fingerprint": prepared.examples.fingerprint,
             "num_rows": len(prepared.examples),
+            "total_quantiles": _total_quantiles(prepared) if plan.settings.library_size else None,
             "num_train": len(plan.split.train),
             "num_validation": len(plan.split.validation),
             "num_test": len(plan.split.test),
@@ -252,8 +282,14 @@ def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str,
         "steps": plan.schedule.total_steps,
         "environment": _environment(prepared),
         "precheck": prepared.precheck.to_json(),
-        "notes": [*plan.sentences, prepared.precheck.sentence()],
+        "notes": list(prepared.sentences),
     }
+
+
+def _total_quantiles(prepared: _Prepared) -> list[float]:
+    """Of the training rows, at 0, 1, ..., 100 %: new rows get totals like these."""
+    totals = row_totals(prepared.examples.values[prepared.plan.split.train]).numpy()
+    return [float(value) for value in np.quantile(totals, np.linspace(0, 1, 101))]
 
 
 def _environment(prepared: _Prepared) -> dict[str, Any]:

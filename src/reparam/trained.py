@@ -3,8 +3,7 @@
 Everything is deterministic: encodings and reconstructions are means, draws take a seed.
 """
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,18 +14,21 @@ from torch import Tensor
 
 from reparam import noise
 from reparam.data.checks import check_same_kind
+from reparam.data.conditions import ConditionSchema
+from reparam.data.given import read_given
 from reparam.data.scaling import Scaling
 from reparam.data.schema import Examples, Schema
 from reparam.data.splits import Split
 from reparam.errors import RunError, UsageError
-from reparam.evaluation import bounds, gaussian_log_likelihood, health, log_likelihood
-from reparam.planning import make_feed, read_examples, split_examples
+from reparam.evaluation import bounds, gaussian_baseline, health, log_likelihood
+from reparam.gallery import make_gallery
+from reparam.planning import condition_of, make_feed, read_examples, split_examples
 from reparam.runs import Run
 from reparam.training.device import accelerator_for
 from reparam.training.feed import DeviceFeed
 from reparam.training.progress import tenths
 from reparam.training.settings import Settings
-from reparam.vae import VAE, Architecture, assemble, moments
+from reparam.vae import VAE, Architecture, Condition, GivenVAE, assemble, in_parts, moments
 
 __all__ = ["Encoding", "TrainedVAE", "load"]
 
@@ -49,7 +51,8 @@ class TrainedVAE:
 
     Examples go in as they do for :func:`reparam.fit`: a path, an array, a tensor, a table. Arrays that come out
     have shape ``[N, *schema.shape]`` in the user's units: levels for images (0 to 255 for 8 bits), the columns' own
-    units for tables.
+    units for tables. Where something is given to the model (a label, columns), examples bring theirs with them, and
+    everything is said of ``p(x | given)``.
 
     Args:
         model: the :class:`reparam.vae.VAE`, in scaled units, with the weights of the best validation bound.
@@ -57,6 +60,7 @@ class TrainedVAE:
         scaling: between the user's units and the model's.
         run: the run directory.
         device: where it computes.
+        condition: what is given of each example besides, or ``None``.
     """
 
     model: VAE
@@ -64,6 +68,7 @@ class TrainedVAE:
     scaling: Scaling
     run: Run
     device: torch.device
+    condition: ConditionSchema | None = None
 
     @property
     def settings(self) -> Settings:
@@ -86,32 +91,64 @@ class TrainedVAE:
     def encode(self, x: Any) -> Encoding:
         """Mean and scale of the posterior of each example, ``[N, D]`` each."""
         with torch.no_grad():
-            found = [moments(self.model.encoder(part)) for part in self._batches(x)]
+            found = [moments(model.encoder(part)) for model, part in self._batches(x)]
         return Encoding(*(_joined([each.flatten(1) for each in part]) for part in zip(*found, strict=True)))
 
     def reconstruct(self, x: Any) -> Array:
         """Each example through the posterior's mean and the decoder's mean, ``[N, *shape]``."""
         with torch.no_grad():
-            return self._to_user([self.model.reconstruct(part) for part in self._batches(x)])
+            return self._to_user([model.reconstruct(part) for model, part in self._batches(x)])
 
-    def sample(self, num_examples: int, *, seed: int = 0, observation_noise: bool | None = None) -> Array:
-        """New examples from the prior, ``[num_examples, *shape]``.
+    def sample(
+        self, num_examples: int, *, given: Any = None, seed: int = 0, observation_noise: bool | None = None
+    ) -> Array:
+        """New examples from the prior, ``[num_examples, *shape]``; for R given rows ``[R, num_examples, *shape]``.
+
+        Means, deviations and quantiles of ``p(y | given)`` are those of the draws, along dimension 1.
 
         Args:
-            num_examples: how many, at least 1.
+            num_examples: how many (for each given row), at least 1.
+            given: a value by name, ``{"label": 3}``; R values by name, ``{"age": [30, 40], "income": [900, 800]}``; or
+                R rows: an array ``[R, C]``, a data frame or the path of a table, which may have other columns.
+                Default: as it comes in the training rows, one for each example, see :meth:`draw_given`.
             seed: decides the draws.
             observation_noise: draw from the decoder's law, or give its mean. Default: draws for tables, whose rows
                 would otherwise have too little spread; means for images, where noise independent from pixel to
                 pixel hides the picture.
 
         Raises:
-            UsageError: fewer than 1 example.
+            UsageError: fewer than 1 example; something is given to a model that takes nothing, or not what it takes.
+            DataError: a class that the training rows do not have, or no number.
         """
         _at_least_one("num_examples", num_examples)
+        shape: tuple[int, ...] = (num_examples,)
+        if given is None:
+            condition = self._known(self.draw_given(num_examples, seed=seed))
+        elif self.condition is None:
+            raise UsageError("this model was trained with nothing given: leave given out")
+        else:
+            rows, one = read_given(given, self.condition.names)
+            condition = self._known(rows, num_examples)
+            shape = shape if one else (-1, num_examples)
         generator = noise.generator(seed, "sample", device=self.device)
+        num_draws = num_examples if condition is None else len(condition.features)
         with torch.no_grad():
-            z = self.model.prior().sample((num_examples,), generator=generator)
-            return self._decode(z, observation_noise, generator)
+            z = self.model.prior().sample((num_draws,), generator=generator)
+            condition = self._with_totals(condition, num_draws, generator)
+            return self._decode(z, condition, observation_noise, generator).reshape(*shape, *self.schema.shape)
+
+    def draw_given(self, num_rows: int, *, seed: int = 0) -> dict[str, Array]:
+        """Rows of what is given, ``[num_rows]`` values by name, drawn as they come in the training rows.
+
+        Of more than a thousand combinations in training, a thousand evenly spaced rows stand for all. Empty where the
+        model is given nothing.
+        """
+        _at_least_one("num_rows", num_rows)
+        if self.condition is None:
+            return {}
+        generator = noise.generator(seed, "given")
+        which = noise.categorical(torch.tensor(self.condition.counts).double(), num_rows, generator=generator)
+        return self.condition.training_rows(which.numpy())
 
     def vary(self, x: Any, num_examples: int, *, seed: int = 0, observation_noise: bool | None = None) -> Array:
         """New examples close to given ones, ``[N, num_examples, *shape]``: draws from their posteriors, decoded.
@@ -121,13 +158,14 @@ class TrainedVAE:
         """
         _at_least_one("num_examples", num_examples)
         generator = noise.generator(seed, "vary", device=self.device)
+        values = []
         with torch.no_grad():
-            z = torch.cat(
-                [self.model.encoder(part).sample((num_examples,), generator=generator) for part in self._batches(x)],
-                1,
-            )
-            values = self._decode(z.transpose(0, 1).flatten(0, 1), observation_noise, generator)
-        return values.reshape(-1, num_examples, *self.schema.shape)
+            for model, part in self._batches(x):
+                z = model.encoder(part).sample((num_examples,), generator=generator)  # type: ignore[call-arg]
+                rows = torch.arange(len(part), device=self.device).repeat_interleave(num_examples)
+                condition = model.condition.take(rows) if isinstance(model, GivenVAE) else None
+                values.append(self._decode(z.transpose(0, 1).flatten(0, 1), condition, observation_noise, generator))
+        return np.concatenate(values).reshape(-1, num_examples, *self.schema.shape)
 
     def log_likelihood(self, x: Any, *, num_samples: int = 500, seed: int = 0) -> Array:
         """Importance-weighted estimate of ``log p(x)`` of each example, ``[N]``, in nats of the scaled data.
@@ -138,8 +176,8 @@ class TrainedVAE:
         _at_least_one("num_samples", num_samples)
         generator = noise.generator(seed, "log-likelihood", device=self.device)
         parts = [
-            log_likelihood(self.model, part, num_samples=num_samples, generator=generator)[0]
-            for part in self._batches(x, True)
+            log_likelihood(model, part, num_samples=num_samples, generator=generator)[0]
+            for model, part in self._batches(x, True)
         ]
         return _joined(parts)
 
@@ -174,11 +212,10 @@ class TrainedVAE:
         _at_least_one("num_samples", num_samples)
         examples, split = self._own_data(x)
         rows = _evenly(split.test, _row_limit(most_values, num_samples * self.schema.num_values))
-        feed = self._feed(examples.values[rows], seed=seed, name="test", scored=True)
+        feed = self._feed(examples.take(rows), seed=seed, name="test", scored=True)
         watch = None if say is None else tenths(len(rows), say)
-        found = bounds(
-            self.model, (rows.x for rows in feed.in_order(BATCH)), num_samples=num_samples, seed=seed, watch=watch
-        )
+        batches = ((part.x, condition_of(part)) for part in feed.in_order(BATCH))
+        found = bounds(self.model, batches, num_samples=num_samples, seed=seed, watch=watch)
         numbers = found.to_json() | {
             "split": "test",
             "num_rows": len(split.test),
@@ -192,7 +229,8 @@ class TrainedVAE:
                 "num_samples": num_samples,
                 "binarize": self.run.description["binarize"],
                 "seed": seed,
-            },
+            }
+            | ({} if self.condition is None else {"given": list(self.condition.names)}),
         }
         findings = health(numbers, self.run.metrics(), found.latent_loc, found.latent_scale)
         numbers["health"] = [finding._asdict() for finding in findings]
@@ -211,30 +249,29 @@ class TrainedVAE:
         examples, split = self._own_data(x)
         if not (self.run.path / "evaluation.json").exists():
             self.evaluate(examples)
-        rows = split.test[:5000]
-        shown = rows[:16] if self.schema.kind == "image" else rows[:1000]
-        encoding = self.encode(self._rows(examples, rows))
-        tensors = {
-            "originals": examples.values[shown],
-            "reconstructions": self.reconstruct(self._rows(examples, shown)),
-            "samples": self.sample(64 if self.schema.kind == "image" else 1000, seed=seed),
-            "variations": self.vary(self._rows(examples, rows[:4]), 8, seed=seed),
-            "latent_loc": encoding.loc,
-            "latent_scale": encoding.scale,
-        }
-        gallery = {name: torch.from_numpy(np.ascontiguousarray(value)).float() for name, value in tensors.items()}
-        metadata = {}
-        if examples.labels is not None:
-            names, codes = np.unique(examples.labels[rows], return_inverse=True)
-            gallery["labels"] = torch.from_numpy(codes.astype(np.int64))
-            metadata["label_names"] = json.dumps([str(name) for name in names])
+        gallery, metadata = make_gallery(self, examples, split.test, seed=seed)
         self.run.write_tensors("gallery.safetensors", gallery, metadata)
         return write_report(self.run)
 
     # Private: from the user's units to the model's and back.
 
-    def _rows(self, examples: Examples, rows: Array) -> Examples:
-        return Examples(values=examples.values[rows], schema=examples.schema)
+    def _known(self, given: Mapping[str, Any], times: int = 1) -> Condition | None:
+        """What is given, each row ``times`` times, one after the other."""
+        if self.condition is None:
+            return None
+        features = torch.from_numpy(self.condition.features(given))
+        return Condition(features.repeat_interleave(times, 0).to(self.device))
+
+    def _with_totals(self, condition: Condition | None, num_rows: int, generator: torch.Generator) -> Condition | None:
+        """With totals like those of the training rows, where counts are proportional to them."""
+        if not self.settings.library_size:
+            return condition
+        quantiles = self.run.description["data"]["total_quantiles"]
+        level = noise.uniform((num_rows,), like=torch.zeros(1, device=self.device), generator=generator)
+        totals = np.interp(level.cpu().numpy(), np.linspace(0, 1, len(quantiles)), quantiles)
+        exposure = torch.from_numpy(totals).float().to(self.device)
+        features = exposure.new_zeros(num_rows, 0) if condition is None else condition.features
+        return Condition(features, exposure)
 
     def _own_data(self, x: Any) -> tuple[Examples, Split]:
         examples = self.examples(x)
@@ -245,19 +282,36 @@ class TrainedVAE:
             )
         return examples, split_examples(examples, self.settings)
 
-    def _feed(self, values: Array, *, seed: int, name: str, scored: bool) -> DeviceFeed:
+    def _feed(self, examples: Examples, *, seed: int, name: str, scored: bool) -> DeviceFeed:
         # A grey value is scored as the black or white it is drawn as; encoded as the probability it states.
         binarize = "static" if scored and self.run.description["binarize"] != "none" else "none"
-        return make_feed(values, self.schema, self.scaling, binarize, seed=seed, name=name, device=self.device)  # type: ignore[arg-type]
+        return make_feed(
+            examples,
+            self.schema,
+            self.scaling,
+            binarize,  # type: ignore[arg-type]
+            self.condition,
+            library_size=self.settings.library_size,
+            seed=seed,
+            name=name,
+            device=self.device,
+        )
 
-    def _batches(self, x: Any, scored: bool = False) -> Iterator[Tensor]:
-        feed = self._feed(self.examples(x).values, seed=0, name="given", scored=scored)
-        return (rows.x for rows in feed.in_order(BATCH))
+    def _batches(self, x: Any, scored: bool = False) -> Iterator[tuple[VAE | GivenVAE, Tensor]]:
+        """Batches as the model sees them, each with the model that is given what is known of it."""
+        feed = self._feed(self.examples(x), seed=0, name="given", scored=scored)
+        return ((self.model.given(condition_of(rows)), rows.x) for rows in feed.in_order(BATCH))
 
-    def _decode(self, z: Tensor, observation_noise: bool | None, generator: torch.Generator) -> Array:
+    def _decode(
+        self, z: Tensor, condition: Condition | None, observation_noise: bool | None, generator: torch.Generator
+    ) -> Array:
         noisy = self.schema.kind == "table" if observation_noise is None else observation_noise
-        parts = z.split(BATCH)
-        return self._to_user([self.model.decode(part, observation_noise=noisy, generator=generator) for part in parts])
+        return self._to_user(
+            [
+                model.decode(part, observation_noise=noisy, generator=generator)
+                for model, part in in_parts(self.model.given(condition), z, BATCH)
+            ]
+        )
 
     def _to_user(self, parts: list[Tensor]) -> Array:
         return np.asarray(self.scaling.undo(_joined(parts)))
@@ -268,17 +322,22 @@ class TrainedVAE:
         return float(-log_likelihood_nats / (self.schema.num_values * np.log(2)))
 
     def _scores_probabilities(self) -> bool:
-        """Whether the decoder gives probabilities of levels; the alternative is densities of real values."""
+        """Whether the decoder gives probabilities, of levels or counts; the alternative is densities."""
+        generator = noise.generator(0, device=self.device)
         with torch.no_grad():
-            law = self.model.decoder(torch.zeros(1, *self.model.prior().event_shape, device=self.device))
-        return bool(law.support.is_discrete)
+            z = torch.zeros(1, *self.model.prior().event_shape, device=self.device)
+            condition = self._with_totals(self._known(self.draw_given(1)), 1, generator)
+            support = self.model.given(condition).decoder(z).support
+        return bool(support is not None and support.is_discrete)
 
     def _baseline(self, examples: Examples, split: Split, rows: Array) -> dict[str, Any] | None:
         if self.schema.kind != "table" or self._scores_probabilities():
             return None
         train, test = (self.scaling.apply(examples.values[part]).astype(np.float64) for part in (split.train, rows))
-        value = gaussian_log_likelihood(train, test)
-        return None if value is None else {"name": "full-covariance Gaussian", "log_likelihood_nats": value}
+        if self.condition is None:
+            return gaussian_baseline(train, test)
+        known = self.condition.features(examples.given).astype(np.float64)
+        return gaussian_baseline(train, test, known[split.train], known[rows])
 
 
 def load(path: str | Path, *, model: VAE | None = None, device: str = "cpu", checkpoint: str = "best") -> TrainedVAE:
@@ -308,7 +367,7 @@ def load(path: str | Path, *, model: VAE | None = None, device: str = "cpu", che
         Schema.from_json(run.description["schema"]),
         Scaling.from_json(run.description["scaling"]),
     )
-    network = run.description["network"]
+    network, condition = run.description["network"], run.description.get("condition")
     if model is None:
         if network["kind"] == "custom":
             raise RunError(
@@ -321,7 +380,8 @@ def load(path: str | Path, *, model: VAE | None = None, device: str = "cpu", che
     except RuntimeError as error:
         raise RunError(f"checkpoint {stored.step} of {path} does not fit the model: {error}") from None
     where = accelerator_for(device, "float32").device
-    return TrainedVAE(model.to(where).eval(), schema, scaling, run, where)
+    known = None if condition is None else ConditionSchema.from_json(condition)
+    return TrainedVAE(model.to(where).eval(), schema, scaling, run, where, known)
 
 
 def _empty_model(run: Run) -> VAE:

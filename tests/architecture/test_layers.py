@@ -22,6 +22,7 @@ _LIBRARY = [
     "evaluation",
     "report",
     "planning",
+    "gallery",
     "pipeline",
     "trained",
 ]
@@ -47,6 +48,7 @@ MAY_IMPORT = {
     "evaluation": {*_MATHEMATICS, "estimators", "samplers", "vae", "runs"},
     "report": {"errors", "runs", "data.schema"},
     "planning": {"errors", "vae", "data", "training"},
+    "gallery": {"errors", "data"},
     "trained": set(_LIBRARY) - {"trained", "pipeline"},
     "pipeline": set(_LIBRARY) - {"pipeline"},
     "cli": {*_LIBRARY, "checking", "comparison"},

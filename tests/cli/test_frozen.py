@@ -15,11 +15,11 @@ from reparam.training.settings import Settings
 
 OPTIONS = {
     "train": "--out --config --resume --epochs --batch-size --latent-dim --learning-rate --seed --device --precision "
-    "--likelihood --binarize --resize --skip-bad --json",
+    "--likelihood --binarize --condition --resize --skip-bad --json",
     "evaluate": "--samples --seed --device --json",
     "encode": "--out --device --json",
     "reconstruct": "--out --device --json",
-    "sample": "--out --num --seed --device --json",
+    "sample": "--out --num --given --seed --device --json",
     "vary": "--out --num --seed --device --json",
     "report": "--seed --device --json",
     "check": "--seed --draws --json",

@@ -169,10 +169,21 @@ def test_options_for_other_kinds_in_memory_are_refused():
         read("digits", label="a")
 
 
-@pytest.mark.parametrize("source", [None, 3, [[1.0]], {"x": 1}, iter([])])
+@pytest.mark.parametrize("source", [None, 3, [[1.0]], iter([])])
 def test_other_objects_are_refused(source):
-    with pytest.raises(UsageError, match="expected 'digits', a path, a numpy array, a tensor or a data frame, got"):
+    with pytest.raises(UsageError, match=r"expected 'digits', a path, .* a data frame or a mapping of arrays, got"):
         read(source)
+
+
+def test_a_mapping_of_arrays_is_read_as_an_npz_file_is(tmp_path):
+    arrays = {"x": GREY, "y": np.arange(len(GREY)) % 3}
+    np.savez(tmp_path / "both.npz", **arrays)
+    ours, file = read(arrays), read(tmp_path / "both.npz")
+    np.testing.assert_array_equal(ours.values, file.values)
+    np.testing.assert_array_equal(ours.labels, file.labels)
+    for wrong, message in (({"x": 1}, "got 0 dimensions"), ({"a": GREY, "b": GREY}, "keys: a, b")):
+        with pytest.raises(DataError, match=message):
+            read(wrong)
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet", "grey.npy", "grey.npz", "images-idx3-ubyte"])

@@ -1,13 +1,16 @@
 """The code of the how-to pages keeps the promises that the pages name."""
 
 import inspect
+import re
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 import reparam
 from reparam.distributions import Bernoulli, Independent
+from tests.cli.test_frozen import OPTIONS
 from tests.contracts import test_laws as contract
 from tests.contracts.laws import PATHWISE, REPARAMETERIZED, ROWS, UNIVARIATE, WITH_NOISE
 from tests.contracts.test_estimators import test_value_and_gradient_are_right
@@ -27,6 +30,14 @@ def names_of(page):
 LAW = names_of("add-a-distribution.md")
 LIKELIHOOD = names_of("add-a-likelihood.md")
 ESTIMATOR = names_of("add-an-estimator.md")
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """The names of the page on conditions, run in a folder of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("given"))
+        return names_of("condition-on-what-you-know.md")
 
 
 def is_of_pathwise_laws(test):
@@ -106,3 +117,29 @@ def test_the_new_likelihood_is_trained_and_used_through_fit(tmp_path):
         x, reparam.Settings(epochs=2, num_samples=5), out=tmp_path / "run", model=model, progress=False
     )
     assert trained.sample(3, seed=0).shape == trained.reconstruct(x[:3]).shape == (3, 3)
+
+
+def test_the_page_on_conditions_has_the_shapes_it_states(given):
+    assert given["threes"].shape == (20, 1, 8, 8)
+    assert given["each"].shape == (10, 20, 1, 8, 8)
+    assert given["loc"].shape == (1797, 32)
+    assert given["draws"].shape == (3, 1000)
+    assert given["pairs"].shape == (500, 1)
+    assert given["own"].condition.names == ("x",)
+
+
+def test_the_regression_of_the_page_is_right(given):
+    # The truth is sin(2x) with deviation 0.1; a short run is off by less than half of that, beside the error of draws.
+    assert np.abs(given["mean"] - np.sin([-2.0, 0.0, 2.0])).max() < 0.05 + 5 * 0.1 / np.sqrt(1000)
+    assert np.log(given["deviation"] / 0.1) == pytest.approx(np.zeros(3), abs=0.5)
+    assert (given["low"] < given["mean"]).all()
+    assert (given["mean"] < given["high"]).all()
+    error = given["pairs"][:, 0] - np.sin(2 * given["given"]["x"])
+    assert np.sqrt(np.mean(error**2)) < 0.2
+
+
+def test_the_commands_of_the_page_name_options_that_are_there(given):
+    text = (ROOT / "docs" / "how-to" / "condition-on-what-you-know.md").read_text("utf-8")
+    said = set(re.findall(r" (--[a-z-]+)", "".join(block.code for block in blocks(text, "bash"))))
+    assert said == {"--condition", "--given", "--num", "--out"}
+    assert said <= set(f"{OPTIONS['train']} {OPTIONS['sample']}".split())

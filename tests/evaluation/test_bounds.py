@@ -46,7 +46,7 @@ def test_draws_are_split_into_batches_without_losing_any() -> None:
 
 def test_numbers_agree_with_each_other_and_with_the_closed_form() -> None:
     x = MODEL.draw(3000)
-    found = bounds(MODEL.exact_vae(), x.split(700), num_samples=4, seed=0)
+    found = bounds(MODEL.exact_vae(), ((part, None) for part in x.split(700)), num_samples=4, seed=0)
     loc, scale = MODEL.posterior(x)
     kl = 0.5 * (loc.square() + scale.square() - 1 - 2 * scale.log())
     exact = MODEL.log_prob(x)
@@ -67,11 +67,11 @@ def test_a_unit_that_ignores_the_data_is_not_active() -> None:
     model = MODEL.exact_vae()
     with torch.no_grad():
         model.encoder.network.weight[0] = 0  # type: ignore[index]
-    assert bounds(model, [MODEL.draw(500)], num_samples=1, seed=0).active_units == 1
+    assert bounds(model, [(MODEL.draw(500), None)], num_samples=1, seed=0).active_units == 1
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
     first, second = (
-        bounds(MODEL.exact_vae(shift=0.2), [MODEL.draw(20)], num_samples=3, seed=5).to_json() for _ in range(2)
+        bounds(MODEL.exact_vae(shift=0.2), [(MODEL.draw(20), None)], num_samples=3, seed=5).to_json() for _ in range(2)
     )
     assert first == second

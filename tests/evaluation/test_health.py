@@ -34,6 +34,11 @@ def test_collapse_is_a_warning() -> None:
     assert levels({"active_units": 0})["The latents are not used"] == "warning"
 
 
+def test_unused_latents_beside_what_is_given_are_a_regression() -> None:
+    found = levels({"active_units": 0, "protocol": {"given": ["age"]}})
+    assert found["The latents are not used"] == "advice"
+
+
 def test_all_units_in_use_suggests_more() -> None:
     assert levels({"active_units": 8})["Every latent unit is in use"] == "advice"
 

@@ -10,7 +10,7 @@ import pytest
 
 from reparam.data.schema import Column, Schema
 from reparam.errors import RunError
-from reparam.report import write_report
+from reparam.report import inside, plots, write_report
 from reparam.report.reading import read_contents
 from reparam.report.summary import key_numbers
 
@@ -152,13 +152,33 @@ def test_text_of_users_is_escaped_everywhere(table_run):
 
 
 def test_numbers_so_far_before_the_evaluation(new_run):
-    record = {"step": 50, "epoch": 1, "elbo_nats": -3.5, "distortion_nats": 3.0, "rate_nats": 0.5}
+    record = {"step": 50, "epoch": 1, "bound_nats": -3.5, "elbo_nats": -3.5, "distortion_nats": 3.0, "rate_nats": 0.5}
     new_run.add_metrics([record | {"split": "train"}])
     text = text_of(new_run)
     assert "−3.50 nats" in text
     assert "On the train split, after 50 steps." in text
     new_run.add_metrics([record | {"split": "train"}, record | {"split": "validation", "elbo_nats": -4.0}])
     assert "−4.00 nats" in text_of(new_run)
+
+
+def test_the_best_is_marked_on_the_curve_of_the_bound_that_was_raised(new_run, monkeypatch):
+    drawn = []
+
+    def training_bound(curves, best):
+        drawn.append((curves, best))
+        return plots.training_bound(curves, best)
+
+    monkeypatch.setattr(inside, "training_bound", training_bound)
+    record = {"epoch": 1, "distortion_nats": 3.0, "rate_nats": 0.5, "elbo_nats": -3.5}
+    bounds, splits = {50: -3.1, 100: -2.9, 150: -3.0}, ("train", "validation")
+    new_run.add_metrics(
+        [record | {"step": step, "split": split, "bound_nats": bounds[step]} for step in bounds for split in splits]
+    )
+    write_report(new_run)
+    ((curves, best),) = drawn
+    assert best == (100, -2.9)
+    for split in splits:
+        assert [part.tolist() for part in curves[split]] == [[*bounds], [*bounds.values()]]
 
 
 def test_an_evaluation_without_a_gallery(digits_run):

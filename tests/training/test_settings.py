@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reparam.errors import InputOutputError, UsageError
-from reparam.training.settings import Settings, read_config
+from reparam.training.settings import LIKELIHOODS, Settings, read_config
 
 WHOLE = ("epochs", "batch_size", "latent_dim", "patience", "evaluate_every", "num_samples", "width")
 POSITIVE = ("learning_rate", "gradient_clip", "validation_fraction", "test_fraction")
@@ -45,7 +45,7 @@ def test_rates_are_finite_and_above_zero(name: str, value: Any) -> None:
         ("beta", -0.1, "a number of at least 0"),
         ("average_decay", 1.01, "a number of at least 0 and at most 1"),
         ("test_fraction", 0.6, "a number above 0 and at most 0.5"),
-        ("likelihood", "poisson", "one of bernoulli, discretized-logistic, gaussian"),
+        ("likelihood", "normal", f"one of {', '.join(LIKELIHOODS)}"),
         ("binarize", "yes", "one of dynamic, static, none"),
         ("precision", "float16", "one of float32, bfloat16"),
         ("resize", 28, "text"),

@@ -81,6 +81,7 @@ EXAMPLES = (
     Example("GeneralizedPareto", law.GeneralizedPareto, {"loc": 0.7, "scale": 1.3, "concentration": 0.2}),
     Example("GeneralizedPareto(0)", law.GeneralizedPareto, {"loc": 0.7, "scale": 1.3, "concentration": 0.0}),
     Example("Geometric", law.Geometric, {"probs": 0.3}),
+    Example("GridCategorical", law.GridCategorical, {"logits": _VECTOR}),
     Example("Gumbel", law.Gumbel, {"loc": 0.7, "scale": 1.3}),
     Example("HalfCauchy", law.HalfCauchy, {"scale": 1.3}),
     Example("HalfNormal", law.HalfNormal, {"scale": 1.3}),
@@ -169,4 +170,9 @@ EXAMPLES = (
     Example("VonMisesFisher", law.VonMisesFisher, {"loc": _DIRECTION, "concentration": 3.7}),
     Example("Weibull", law.Weibull, {"scale": 1.3, "concentration": 2.4}),
     Example("Wishart", _wishart, {"df": 4.5, "scale_tril": _TRIL}),
+    Example(
+        "ZeroInflated",
+        lambda rate, logits: law.ZeroInflated(law.Poisson(rate), logits),
+        {"rate": 3.7, "logits": -0.6},
+    ),
 )

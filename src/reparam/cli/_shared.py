@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "command",
     "emit",
     "evaluation_rows",
+    "free_name",
     "load_run",
 ]
 
@@ -73,6 +75,19 @@ def aligned(rows: list[tuple[str, str]]) -> list[str]:
     return [f"{name:<{width}}  {value}" for name, value in rows]
 
 
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """The first of ``wanted``, ``wanted_2``, ``wanted_3``, ... that is not taken.
+
+    Example:
+        >>> free_name("row", ["a", "row"])
+        'row_2'
+    """
+    used = set(taken)
+    return next(
+        name for name in (wanted, *(f"{wanted}_{number}" for number in range(2, len(used) + 3))) if name not in used
+    )
+
+
 def evaluation_rows(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     """The numbers of an evaluation for people: names and values, with their error and how they were obtained."""
     value, baseline, shift = numbers["log_likelihood_nats"], numbers["baseline"], numbers["log_scale_nats"]
@@ -103,4 +118,5 @@ def _protocol(numbers: dict[str, Any]) -> str:
     which = "all" if protocol["num_examples"] == numbers["num_rows"] else f"{protocol['num_examples']:,} of"
     how = protocol["binarize"]
     binarized = "" if how == "none" else f", binarised once ({how} in training)"
-    return f"{which} {numbers['num_rows']:,} {protocol['split']} rows, seed {protocol['seed']}{binarized}"
+    given = f", given {', '.join(protocol['given'])}" if "given" in protocol else ""
+    return f"{which} {numbers['num_rows']:,} {protocol['split']} rows, seed {protocol['seed']}{binarized}{given}"

@@ -18,5 +18,6 @@ def reconstruct(run: RunPath, out: Out, source: Data = None, device: Device = "a
     check_target(out, model.schema)
     examples = model.examples(source)
     values = model.reconstruct(examples)
-    write_examples(out, values, model.schema, names=examples.names)
+    given = examples.given if model.schema.kind == "table" else None
+    write_examples(out, values, model.schema, names=examples.names, extra=given)
     emit({"out": str(out), "num_examples": len(values)}, [f"{len(values):,} reconstructions in {out}"], as_json)

@@ -43,9 +43,24 @@ def train(
     seed: Annotated[int | None, _option("Decides everything random.", "0")] = None,
     device: Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps.", "auto")] = None,
     precision: Annotated[str | None, _option("Of the networks: float32 or bfloat16.", "float32")] = None,
-    likelihood: Annotated[str | None, _option("bernoulli, discretized-logistic or gaussian.", "from the data")] = None,
+    likelihood: Annotated[
+        str | None,
+        _option(
+            "Law of a value given the latents: gaussian, student-t, bernoulli, negative-binomial, ...", "from the data"
+        ),
+    ] = None,
+    library_size: Annotated[
+        bool,
+        typer.Option(
+            "--library-size", help="Counts: those expected are proportional to the total of each row. [default: off]"
+        ),
+    ] = False,
     binarize: Annotated[
         str | None, _option("Take grey values as probabilities of white: dynamic, static or none.", "from --likelihood")
+    ] = None,
+    condition: Annotated[
+        str | None,
+        _option("Columns of a table to give the model, comma-separated; label: the classes.", "nothing", "NAMES"),
     ] = None,
     resize: Annotated[str | None, _option("Bring all images to this size.", "as they are", "HxW")] = None,
     skip_bad: Annotated[
@@ -70,7 +85,9 @@ def train(
         "device": device,
         "precision": precision,
         "likelihood": likelihood,
+        "library_size": library_size or None,
         "binarize": binarize,
+        "condition": None if condition is None else tuple(name.strip() for name in condition.split(",")),
         "resize": resize,
         "skip_bad": skip_bad or None,
     }

@@ -1,13 +1,12 @@
 """``reparam vary``: new examples close to given ones."""
 
 from collections.abc import Sequence
-from itertools import count
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 import typer
 
-from reparam.cli._shared import AsJson, Data, Device, Out, RunPath, Seed, emit, load_run
+from reparam.cli._shared import AsJson, Data, Device, Out, RunPath, Seed, emit, free_name, load_run
 
 __all__ = ["vary"]
 
@@ -45,10 +44,13 @@ def vary(
         names = examples.names or [f"{row:06}" for row in range(len(values))]
         write_examples(out, flat, model.schema, names=_variation_names(names, num))
     else:
-        result["row_column"] = column = _free_name("row", [entry.name for entry in model.schema.columns])
+        result["row_column"] = column = free_name(
+            "row", [*examples.given, *(entry.name for entry in model.schema.columns)]
+        )
         if column != "row":
             lines.append(f"the given row is in column '{column}', as the table has a column 'row' of its own")
-        write_examples(out, flat, model.schema, extra={column: np.repeat(np.arange(len(values)), num)})
+        given = {name: np.repeat(known, num) for name, known in examples.given.items()}
+        write_examples(out, flat, model.schema, extra={column: np.repeat(np.arange(len(values)), num), **given})
     emit(result, lines, as_json)
 
 
@@ -56,10 +58,3 @@ def _variation_names(names: Sequence[str], num: int) -> list[str]:
     """``folder/cat.jpg`` as ``folder/cat_000.jpg``, ``folder/cat_001.jpg``, ..."""
     paths = [PurePosixPath(name) for name in names]
     return [str(path.with_name(f"{path.stem}_{index:03}{path.suffix}")) for path in paths for index in range(num)]
-
-
-def _free_name(wanted: str, taken: Sequence[str]) -> str:
-    """The first of ``wanted``, ``wanted_2``, ``wanted_3``, ... that is not taken."""
-    if wanted not in taken:
-        return wanted
-    return next(name for name in (f"{wanted}_{number}" for number in count(2)) if name not in taken)

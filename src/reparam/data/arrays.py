@@ -6,7 +6,7 @@ What an array means is read from its shape and type: 2-D is a table, 3-D and 4-D
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from reparam.data.checks import as_labels, check_finite, check_not_empty, zero_o
 from reparam.data.schema import Column, Examples, Schema
 from reparam.errors import DataError, UsageError
 
-__all__ = ["examples_from_array", "read_array"]
+__all__ = ["examples_from_array", "examples_from_arrays", "read_array"]
 
 MAX_UNPACKED_BYTES = 16 * 2**30
 """Most that the arrays of one ``.npz`` may unpack to; a small file can claim any size."""
@@ -63,6 +63,20 @@ def examples_from_array(array: Any, *, names: Sequence[str] = (), where: str = "
         raise DataError(f"{where}: an example of shape {values.shape[1:]} holds no values")
     values, schema = _image(values, where) if images else _table(values, where)
     return Examples(values=values, schema=schema, names=tuple(names))
+
+
+def examples_from_arrays(arrays: Mapping[str, Any], *, where: str = "arrays") -> Examples:
+    """Examples from arrays or tensors by name, with the keys that an ``.npz`` file has, see :func:`read_array`.
+
+    Raises:
+        DataError: other keys (lists them), or values that :func:`examples_from_array` refuses.
+
+    Example:
+        >>> examples_from_arrays({"x": np.eye(3), "y": np.array([0, 1, 1])}).labels
+        array([0, 1, 1])
+    """
+    dense = {str(key): array.detach().cpu() if hasattr(array, "detach") else array for key, array in arrays.items()}
+    return _from_npz({key: np.asarray(array) for key, array in dense.items()}, where)
 
 
 def _to_numpy(array: Any, where: str) -> np.ndarray[Any, Any]:

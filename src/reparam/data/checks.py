@@ -19,6 +19,7 @@ __all__ = [
     "check_not_empty",
     "check_same_kind",
     "check_trainable",
+    "first_bad",
     "zero_one",
 ]
 
@@ -118,18 +119,29 @@ def check_finite(values: np.ndarray[Any, Any], where: str, names: Sequence[str] 
         reparam.errors.DataError: array: row 0, column 'b' (from 0) is nan; 1 of 2 values not finite; ...
     """
     bad = ~np.isfinite(values)
-    count = int(bad.sum())
-    if not count:
-        return
+    found = first_bad(values, bad, names)
+    if found is not None:
+        raise DataError(
+            f"{where}: {found}; {int(bad.sum())} of {values.size} values not finite; remove such rows or fill them in"
+        )
+
+
+def first_bad(values: np.ndarray[Any, Any], bad: np.ndarray[Any, Any], names: Sequence[str] = ()) -> str | None:
+    """The first place where ``bad`` is true and what is there, or ``None``; arguments as for :func:`check_finite`.
+
+    Example:
+        >>> values = np.array([[1.0, 2.5]])
+        >>> first_bad(values, values != np.trunc(values), ["a", "b"])
+        "row 0, column 'b' (from 0) is 2.5"
+    """
+    if not bad.any():
+        return None
     place = tuple(int(index) for index in np.unravel_index(int(np.argmax(bad)), bad.shape))
     if values.ndim == 2:
         at = f"row {place[0]}, column '{names[place[1]]}'"
     else:
         at = "row {}, channel {}, y {}, x {}".format(*place)
-    raise DataError(
-        f"{where}: {at} (from 0) is {values[place]}; {count} of {values.size} values not finite; "
-        "remove such rows or fill them in"
-    )
+    return f"{at} (from 0) is {values[place]}"
 
 
 def check_constant(values: np.ndarray[Any, Any], names: Sequence[str], where: str) -> None:

@@ -23,7 +23,7 @@ class Scaling:
         offset: in the data's units.
         scale: in the data's units, positive.
         resolution: the smallest gap between distinct training values, in model units: nothing finer was
-            measured, so it is a floor for the scale of a Gaussian.
+            measured, so it is a floor for the scale of a Gaussian. 0 where it was not looked for.
 
     Example:
         >>> schema = Schema("image", (1, 1, 2), levels=256)
@@ -62,6 +62,17 @@ class Scaling:
         ]
         offset, scale, resolution = zip(*fitted, strict=True)
         return cls(offset=offset, scale=scale, resolution=resolution)
+
+    @classmethod
+    def identity(cls, schema: Schema) -> "Scaling":
+        """Values as they are: counts, and shares between 0 and 1, whose zero and unit mean something.
+
+        Example:
+            >>> Scaling.identity(Schema("table", (2,))).apply(np.array([[0, 7]]))
+            array([[0., 7.]], dtype=float32)
+        """
+        columns = schema.shape[0]
+        return cls(offset=(0.0,) * columns, scale=(1.0,) * columns, resolution=(0.0,) * columns)
 
     def apply(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Model values ``[N, *shape]`` ``float32`` of raw values ``[N, *shape]``.

@@ -6,7 +6,7 @@ images as images, tables as tables. It says nothing about models.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -79,7 +79,9 @@ class Examples:
         values: ``[num_rows, *schema.shape]``; ``uint8`` where the schema has levels (at most 256), else ``float64``
             for tables and ``float32`` for images. Finite.
         schema: what one row is.
-        labels: ``[num_rows]`` integers or strings, or ``None``. Never shown to the model.
+        labels: ``[num_rows]`` integers or strings, or ``None``. Not shown to the model, unless they are given to it.
+        given: what is known of each row besides, and given to the model: ``[num_rows]`` values by name, ``float64``
+            numbers, or classes as labels are.
         names: one name a row (file names), or empty.
         num_test: the last ``num_test`` rows are the source's own test split; 0 if it has none.
         notes: what a person should know about the reading (skipped files, counts of sizes), one line each.
@@ -88,6 +90,7 @@ class Examples:
     values: np.ndarray[Any, Any]
     schema: Schema
     labels: np.ndarray[Any, Any] | None = None
+    given: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     num_test: int = 0
     notes: tuple[str, ...] = field(default=())
@@ -95,9 +98,23 @@ class Examples:
     def __len__(self) -> int:
         return len(self.values)
 
+    def take(self, rows: np.ndarray[Any, Any]) -> "Examples":
+        """Some of the rows, by their numbers, with what is known of each."""
+        return replace(
+            self,
+            values=self.values[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            given={name: column[rows] for name, column in self.given.items()},
+            names=tuple(self.names[row] for row in rows) if self.names else (),
+            num_test=0,
+        )
+
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the values, their shape and type: equal data, equal fingerprint. Computed once."""
+        """SHA-256 (hex) of what the model learns from: equal data, equal fingerprint. Computed once."""
         digest = hashlib.sha256(f"{self.values.dtype.str} {self.values.shape} {self.num_test}".encode())
         digest.update(np.ascontiguousarray(self.values).data)
+        for name, column in self.given.items():
+            digest.update(f"{name} {column.dtype.str}".encode())
+            digest.update(np.ascontiguousarray(column).data)
         return digest.hexdigest()

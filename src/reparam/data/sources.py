@@ -2,10 +2,11 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reparam.data.given import take_out
 from reparam.data.image_files import EXTENSIONS
 from reparam.data.schema import Examples
 from reparam.errors import DataError, InputOutputError, UsageError, suggestion
@@ -27,19 +28,24 @@ def read(
     skip_bad: bool = False,
     columns: Sequence[str] | None = None,
     label: str | None = None,
+    condition: Sequence[str] = (),
 ) -> Examples:
     """Read examples from a source, by what it is.
 
     Args:
         source: ``"digits"`` (a folder of that name is ``"./digits"``); a path to what the message of an
-            unknown type lists; a numpy array; a tensor; a pyarrow table, a pandas or polars data frame.
+            unknown type lists; a numpy array; a tensor; a pyarrow table, a pandas or polars data frame; a mapping
+            of arrays with the keys of an ``.npz`` file, e.g. ``{"x": images, "y": labels}``.
         resize: ``(height, width)`` in pixels, for folders of images of several sizes.
         skip_bad: leave out image files that cannot be read, with a note, instead of refusing the folder.
         columns: names of the columns of a table to keep.
         label: name of the column of a table that becomes the labels.
+        condition: what is given to the model: names of columns of a table, which leave its values, or ``"label"``, the
+            labels of any source.
 
     Raises:
-        DataError: does not exist, is of no known type, or holds what the reader of its type refuses.
+        DataError: does not exist, is of no known type, or holds what the reader of its type refuses; there are no
+            labels to be given.
         InputOutputError: the operating system refuses to read it.
         UsageError: an option that the source has no use for, or a ``source`` of another Python type.
 
@@ -47,19 +53,23 @@ def read(
         >>> len(read("digits"))
         1797
     """
+    if isinstance(condition, str) or len(set(condition)) < len(condition):
+        raise UsageError(f"condition must be a list of different names, got {condition!r}")
     try:
         kind = _kind(source)
         _check_options(kind, resize=resize, skip_bad=skip_bad, columns=columns, label=label)
         if kind == "images":
             from reparam.data.images import read_images
 
-            return read_images(Path(source), resize=resize, skip_bad=skip_bad)
-        if kind in ("table", "table file"):
+            examples = read_images(Path(source), resize=resize, skip_bad=skip_bad)
+        elif kind in ("table", "table file"):
             from reparam.data.tables import examples_from_table, read_table
 
             reader = read_table if kind == "table file" else examples_from_table
-            return reader(source, columns=columns, label=label)
-        return _read_plain(source, kind)
+            return reader(source, columns=columns, label=label, condition=condition)
+        else:
+            examples = _read_plain(source, kind)
+        return take_out(examples, condition) if condition else examples
     except InputOutputError:
         raise
     except OSError as error:
@@ -71,10 +81,12 @@ def _read_plain(source: Any, kind: str) -> Examples:
         from reparam.data.digits import read_digits
 
         return read_digits()
-    if kind in ("array", "array file"):
-        from reparam.data.arrays import examples_from_array, read_array
+    if kind in ("array", "arrays", "array file"):
+        from reparam.data.arrays import examples_from_array, examples_from_arrays, read_array
 
-        return examples_from_array(source) if kind == "array" else read_array(source)
+        readers: dict[str, Callable[[Any], Examples]]
+        readers = {"array": examples_from_array, "arrays": examples_from_arrays, "array file": read_array}
+        return readers[kind](source)
     from reparam.data.idx import read_idx_folder, read_idx_images
 
     return read_idx_folder(source) if kind == "IDX folder" else read_idx_images(source)
@@ -101,11 +113,16 @@ def _kind(source: Any) -> str:
         return _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
     if hasattr(source, "detach"):
         return "array"
+    if isinstance(source, Mapping):
+        return "arrays"
     if any(hasattr(source, name) for name in ("iloc", "__arrow_c_stream__")) and hasattr(source, "columns"):
         return "table"
     if hasattr(source, "__array__") and hasattr(source, "dtype"):
         return "array"
-    raise UsageError(f"expected 'digits', a path, a numpy array, a tensor or a data frame, got {type(source).__name__}")
+    raise UsageError(
+        "expected 'digits', a path, a numpy array, a tensor, a data frame or a mapping of arrays, got "
+        f"{type(source).__name__}"
+    )
 
 
 def _does_not_exist(path: Path) -> str:

@@ -27,13 +27,21 @@ MAX_CELLS = 2**30
 """Most cells (rows times kept columns) that are read from parquet: 8 GiB as ``float64``."""
 
 
-def read_table(path: str | Path, *, columns: Sequence[str] | None = None, label: str | None = None) -> Examples:
+def read_table(
+    path: str | Path,
+    *,
+    columns: Sequence[str] | None = None,
+    label: str | None = None,
+    condition: Sequence[str] = (),
+) -> Examples:
     """Examples from a table file, or a folder of parts of one type with the same columns, in order of name.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.parquet`` file, or a folder of them.
         columns: names of the columns to keep, in any order; all if ``None``.
         label: name of the column that becomes the labels and is left out of the values.
+        condition: names of the columns that are given, and left out of the values: numbers, or text (classes).
+            ``"label"`` is the column of the labels.
 
     Returns:
         Examples with ``values`` ``[N, D]`` ``float64``, columns in the order of the file; ``uint8`` with 2
@@ -43,7 +51,7 @@ def read_table(path: str | Path, *, columns: Sequence[str] | None = None, label:
         DataError: a cell that is text, missing or infinite (names column, row and line); no header; duplicate
             or unknown names; a line with too many or too few fields; columns that are constant or of a type
             that holds no numbers; no rows; damaged parquet; parts that do not match.
-        UsageError: ``columns`` that is empty, repeats a name or names the label.
+        UsageError: ``columns`` that is empty, repeats a name, or names the label or what is given.
         OSError: a file cannot be opened.
 
     Example:
@@ -55,6 +63,10 @@ def read_table(path: str | Path, *, columns: Sequence[str] | None = None, label:
         >>> examples.values.shape, examples.labels[:3]
         ((10, 1), array(['k0', 'k1', 'k0'], dtype='<U2'))
     """
+    return _examples(_open(path), str(path), columns, label, condition)
+
+
+def _open(path: str | Path) -> list[Part]:
     path = Path(path)
     files = table_files(path) if path.is_dir() else [path]
     suffixes = {file.suffix.lower() for file in files}
@@ -64,8 +76,7 @@ def read_table(path: str | Path, *, columns: Sequence[str] | None = None, label:
         )
     if not files:
         raise DataError(f"{path}: no {', '.join(TABLE_SUFFIXES)} file in this folder")
-    parts = [_open_parquet(file) if suffixes == {".parquet"} else read_delimited(file) for file in files]
-    return _examples(parts, str(path), columns, label)
+    return [_open_parquet(file) if suffixes == {".parquet"} else read_delimited(file) for file in files]
 
 
 def table_files(folder: str | Path) -> list[Path]:
@@ -80,14 +91,38 @@ def table_files(folder: str | Path) -> list[Path]:
     ]
 
 
-def examples_from_table(table: Any, *, columns: Sequence[str] | None = None, label: str | None = None) -> Examples:
+def read_columns(source: Any, names: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
+    """Some columns of a table file or data frame, ``[N]`` each: ``float64`` where all cells are numbers, else text.
+
+    Raises:
+        DataError: a column is not there, or has missing cells; what :func:`read_table` refuses of a file.
+
+    Example:
+        >>> read_columns(pa.table({"age": [40, 50], "sex": ["f", "m"], "more": [0, 0]}), ["sex", "age"])
+        {'sex': array(['f', 'm'], dtype='<U1'), 'age': array([40., 50.])}
+    """
+    parts = _open(source) if isinstance(source, str | Path) else [_part(source)]
+    for part in parts[1:]:
+        _check_same_columns(part, parts[0])
+    check_not_empty(sum(part.num_rows for part in parts), str(source) if len(parts) > 1 else parts[0].where)
+    _check_known(parts[0], names)
+    return {name: _numbers_or_text(parts, name) for name in names}
+
+
+def examples_from_table(
+    table: Any,
+    *,
+    columns: Sequence[str] | None = None,
+    label: str | None = None,
+    condition: Sequence[str] = (),
+) -> Examples:
     """Examples from a pyarrow table, a pandas data frame (without its index), or anything with Arrow's stream
     interface, such as a polars data frame.
 
     Args:
         table: the table.
         columns: see :func:`read_table`.
-        label: see :func:`read_table`.
+        label, condition: see :func:`read_table`.
 
     Raises:
         DataError: see :func:`read_table`.
@@ -98,6 +133,10 @@ def examples_from_table(table: Any, *, columns: Sequence[str] | None = None, lab
         >>> examples_from_table(table, columns=["b"]).values[:3, 0]
         array([0., 1., 4.])
     """
+    return _examples([_part(table)], "table", columns, label, condition)
+
+
+def _part(table: Any) -> Part:
     try:
         if isinstance(table, pa.Table):
             table.validate(full=True)
@@ -112,8 +151,7 @@ def examples_from_table(table: Any, *, columns: Sequence[str] | None = None, lab
         raise DataError(f"table: a column holds values of several types or is damaged: {error}") from error
     names = tuple(str(name) for name in table.column_names)
     check_names(names, "table")
-    part = Part("table", names, table.num_rows, lambda name: table.column(names.index(name)))
-    return _examples([part], "table", columns, label)
+    return Part("table", names, table.num_rows, lambda name: table.column(names.index(name)))
 
 
 def _open_parquet(path: Path) -> Part:
@@ -146,10 +184,14 @@ def _damaged(path: Path, error: BaseException, place: str = "") -> DataError:
     return DataError(f"{path}{place}: not a readable parquet file (damaged or truncated?): {str(error)[:200]}")
 
 
-def _examples(parts: list[Part], where: str, columns: Sequence[str] | None, label: str | None) -> Examples:
+def _examples(
+    parts: list[Part], where: str, columns: Sequence[str] | None, label: str | None, condition: Sequence[str]
+) -> Examples:
     for part in parts[1:]:
         _check_same_columns(part, parts[0])
-    names = _kept(parts[0], columns, label)
+    label = "label" if label is None and "label" in condition else label
+    condition = [str(label) if name == "label" else name for name in condition]
+    names = _kept(parts[0], columns, label, condition)
     num_rows = sum(part.num_rows for part in parts)
     check_not_empty(num_rows, where)
     if num_rows * len(names) > MAX_CELLS:
@@ -160,7 +202,10 @@ def _examples(parts: list[Part], where: str, columns: Sequence[str] | None, labe
     values = np.concatenate([_numeric(part, names, label) for part in parts])
     found = None
     if label is not None:
-        found = _all_labels([labels(part.column(label), f"{part.where}, column '{label}'") for part in parts])
+        found = _all_labels(parts, label)
+    given = {
+        name: found if found is not None and name == label else _numbers_or_text(parts, name) for name in condition
+    }
     binary = zero_one(values)
     schema = Schema(
         "table",
@@ -171,7 +216,7 @@ def _examples(parts: list[Part], where: str, columns: Sequence[str] | None, labe
         label=label,
     )
     notes = tuple(note for part in parts for note in part.notes)
-    return Examples(values.astype(np.uint8) if binary else values, schema, labels=found, notes=notes)
+    return Examples(values.astype(np.uint8) if binary else values, schema, labels=found, given=given, notes=notes)
 
 
 def _check_same_columns(part: Part, first: Part) -> None:
@@ -190,17 +235,25 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def _kept(part: Part, columns: Sequence[str] | None, label: str | None) -> list[str]:
+def _check_known(part: Part, names: Sequence[str]) -> None:
     known = [name for name in part.names if name]
+    for name in names:
+        if name not in known:
+            raise DataError(f"{part.where}: no column '{name}'; {suggestion(name, known)}")
+
+
+def _kept(part: Part, columns: Sequence[str] | None, label: str | None, condition: Sequence[str]) -> list[str]:
     if columns is not None:
         if isinstance(columns, str) or not columns or len(set(columns)) < len(columns):
             raise UsageError(f"columns must be a list of different column names, got {columns!r}")
         if label in columns:
             raise UsageError(f"'{label}' is the label and so no value: take it out of columns")
-    for name in [*(columns or ()), *([] if label is None else [label])]:
-        if name not in known:
-            raise DataError(f"{part.where}: no column '{name}'; {suggestion(name, known)}")
-    kept = [name for name in part.names if name != label and (columns is None or name in columns)]
+        both = [name for name in condition if name in columns]
+        if both:
+            raise UsageError(f"{_quoted(both)} is in columns and in condition: a column is modelled or given, not both")
+    _check_known(part, [*(columns or ()), *([] if label is None else [label]), *condition])
+    besides = {label, *condition}
+    kept = [name for name in part.names if name not in besides and (columns is None or name in columns)]
     if "" in kept:
         raise DataError(
             f"{part.where}: column {part.names.index('') + 1} has no name in the header; name it. If it only "
@@ -208,8 +261,11 @@ def _kept(part: Part, columns: Sequence[str] | None, label: str | None) -> list[
             "names of the others"
         )
     if not kept:
-        besides = "" if label is None else f" besides the label '{label}'"
-        raise DataError(f"{part.where}: no column is left for the values{besides}")
+        others = [f"the label '{label}'"] if label is not None else []
+        others += [f"'{name}', which is given" for name in condition if name != label]
+        raise DataError(
+            f"{part.where}: no column is left for the values" + f" besides {' and '.join(others)}" * bool(others)
+        )
     return kept
 
 
@@ -261,7 +317,21 @@ def _decimal_comma(text: str) -> bool:
     return text.count(",") == 1 and text.lstrip("+-").replace(",", "").replace(".", "").isdigit()
 
 
-def _all_labels(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    if len({part.dtype.kind for part in parts}) > 1:
-        parts = [part.astype(np.str_) for part in parts]
-    return np.concatenate(parts)
+def _all_labels(parts: list[Part], name: str) -> np.ndarray[Any, Any]:
+    found = [labels(part.column(name), f"{part.where}, column '{name}'") for part in parts]
+    if len({part.dtype.kind for part in found}) > 1:
+        found = [part.astype(np.str_) for part in found]
+    return np.concatenate(found)
+
+
+def _numbers_or_text(parts: list[Part], name: str) -> np.ndarray[Any, Any]:
+    """A column that is given: numbers, or classes where most cells are text."""
+    read = [numbers(part.column(name)) for part in parts]
+    problems = [(part, found) for part, found in zip(parts, read, strict=True) if isinstance(found, Problem)]
+    if not problems:
+        return np.concatenate([found for found in read if not isinstance(found, Problem)])
+    num_text = sum(problem.count for _, problem in problems if problem.kind == "text")
+    if 2 * num_text >= sum(part.num_rows for part in parts):
+        return _all_labels(parts, name)
+    part, problem = problems[0]
+    raise _refusal(part, {name: problem}, [], name)

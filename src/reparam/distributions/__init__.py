@@ -21,6 +21,7 @@ from reparam.distributions.counts import Poisson as Poisson
 from reparam.distributions.dirichlet import Dirichlet as Dirichlet
 from reparam.distributions.discrete import Bernoulli as Bernoulli
 from reparam.distributions.discretized import DiscretizedLogistic as DiscretizedLogistic
+from reparam.distributions.discretized import GridCategorical as GridCategorical
 from reparam.distributions.drawing import rsample_with_log_prob as rsample_with_log_prob
 from reparam.distributions.extremes import GeneralizedPareto as GeneralizedPareto
 from reparam.distributions.extremes import Pareto as Pareto
@@ -71,6 +72,7 @@ from reparam.distributions.von_mises import VonMises as VonMises
 from reparam.distributions.von_mises_fisher import VonMisesFisher as VonMisesFisher
 from reparam.distributions.wishart import InverseWishart as InverseWishart
 from reparam.distributions.wishart import Wishart as Wishart
+from reparam.distributions.zero_inflated import ZeroInflated as ZeroInflated
 
 __all__ = [
     "AsymmetricLaplace",
@@ -91,6 +93,7 @@ __all__ = [
     "GeneralizedNormal",
     "GeneralizedPareto",
     "Geometric",
+    "GridCategorical",
     "Gumbel",
     "HalfCauchy",
     "HalfNormal",
@@ -141,4 +144,5 @@ __all__ = [
     "VonMisesFisher",
     "Weibull",
     "Wishart",
+    "ZeroInflated",
 ]

@@ -1,4 +1,4 @@
-"""The likelihood of a grey level: a continuous law, read off a grid."""
+"""Likelihoods of a grey level: a continuous law read off a grid, and a probability for each of its points."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +8,14 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.nn.functional import logsigmoid
 
-from reparam.distributions.base import Unreparameterized
+from reparam.distributions.base import Unreparameterized, _to_size
+from reparam.distributions.categorical import Categorical
 from reparam.distributions.location_scale import Logistic
-from reparam.distributions.precision import narrow, standardize
+from reparam.distributions.precision import narrow, standardize, widen
 from reparam.errors import ParameterError
 from reparam.special import log1mexp
 
-__all__ = ["DiscretizedLogistic"]
+__all__ = ["DiscretizedLogistic", "GridCategorical"]
 
 
 class _Grid(constraints.Constraint):
@@ -132,3 +133,80 @@ class DiscretizedLogistic(Unreparameterized):
         wide = torch.promote_types(value.dtype, self.loc.dtype)
         position = value.to(torch.promote_types(wide, torch.float32)) * (self.levels - 1)
         return position.round().clamp(0, self.levels - 1)
+
+
+class GridCategorical(Unreparameterized):
+    """One point of the grid ``{0, 1/(K-1), ..., 1}``: the k-th with probability ``softmax(logits)[k]``.
+
+    :class:`Categorical` whose classes are numbers in order, so that it has a mean.
+
+    Args:
+        logits: log probabilities up to a constant, finite; shape ``[*batch_shape, K]``, K at least 2.
+        validate_args: as for :class:`Normal`.
+
+    Raises:
+        ParameterError: as for :class:`Normal`; or fewer than 2 points.
+
+    Example:
+        >>> law = GridCategorical(torch.tensor([0.0, 0.0, 0.0]))
+        >>> law.mean, law.log_prob(torch.tensor(0.5)).exp()
+        (tensor(0.5000), tensor(0.3333))
+    """
+
+    arg_constraints = {"logits": constraints.real_vector}  # noqa: RUF012
+    logits: Tensor
+    _instead = (
+        "reparam.expectation(f, law, estimator=reparam.estimators.ScoreFunction()); or log_prob, which is "
+        "differentiable in logits"
+    )
+
+    def __init__(self, logits: Tensor, validate_args: bool | None = None) -> None:
+        self._set(validate_args, logits=logits)
+        self.levels = self.logits.shape[-1]
+        if self.levels < 2:
+            raise ParameterError(f"GridCategorical: logits must have at least 2 entries, got {self.levels}")
+
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
+    def support(self) -> constraints.Constraint:
+        """The grid."""
+        return _Grid(self.levels)
+
+    @property
+    def mean(self) -> Tensor:
+        """``Σ_k p_k·k/(K - 1)``."""
+        return (self._probs * self._points).sum(-1).to(self.logits.dtype)
+
+    @property
+    def variance(self) -> Tensor:
+        """``Σ_k p_k·(k/(K - 1) - mean)²``."""
+        probs, points = self._probs, self._points
+        mean = (probs * points).sum(-1, keepdim=True)
+        return (probs * (points - mean) ** 2).sum(-1).to(self.logits.dtype)
+
+    def sample(self, sample_shape: int | Sequence[int] = (), *, generator: torch.Generator | None = None) -> Tensor:
+        """Draws on the grid, in [0, 1]; see :meth:`Law.sample`."""
+        classes = Categorical(logits=self.logits, validate_args=False).sample(
+            _to_size(sample_shape), generator=generator
+        )
+        return (classes.contiguous().to(self._points) / (self.levels - 1)).to(self.logits.dtype)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log probability in nats of the grid point nearest to ``value``; shape as broadcast.
+
+        Raises:
+            ValueError: arguments are validated and ``value`` is not on the grid.
+        """
+        if self._validate_args:
+            self._validate_sample(value)
+        nearest = (widen(value) * (self.levels - 1)).round().clamp(0, self.levels - 1)
+        chances = Categorical(logits=widen(self.logits), validate_args=False)
+        return narrow(chances.log_prob(nearest), value, self.logits)
+
+    @property
+    def _points(self) -> Tensor:
+        wide = widen(self.logits)
+        return torch.linspace(0, 1, self.levels, dtype=wide.dtype, device=wide.device)
+
+    @property
+    def _probs(self) -> Tensor:
+        return torch.softmax(widen(self.logits), -1)

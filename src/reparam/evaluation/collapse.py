@@ -41,13 +41,20 @@ class CollapseCheck:
         """The three numbers."""
         return asdict(self)
 
-    def sentence(self) -> str:
-        """What it means, in one sentence."""
+    def sentence(self, *, conditional: bool = False) -> str:
+        """What it means, in one sentence; ``conditional`` if the data is what is left beside what is given."""
+        beside = " beside what is given" if conditional else ""
         if self.ok:
             stand = "direction of the data stands" if self.num_directions == 1 else "directions of the data stand"
             return (
-                f"pre-check: {self.num_directions} {stand} out of the decoder's noise (largest variance ratio "
+                f"pre-check:{beside} {self.num_directions} {stand} out of the decoder's noise (largest variance ratio "
                 f"{self.largest_ratio:.3g}, noise alone reaches {self.threshold:.3g})"
+            )
+        if conditional:
+            return (
+                f"pre-check:{beside} no direction of the data stands out of the decoder's noise (largest variance "
+                f"ratio {self.largest_ratio:.3g}, noise alone reaches {self.threshold:.3g}): the latents may stay "
+                "unused, and the model is then a regression on what is given"
             )
         return (
             "pre-check: expect posterior collapse: no direction of the data stands out of the decoder's noise (largest "

@@ -39,6 +39,14 @@ def health(
 
 def _latents(numbers: Mapping[str, Any]) -> Finding:
     active, dim, rate = numbers["active_units"], numbers["latent_dim"], numbers["rate_nats"]
+    if active == 0 and numbers.get("protocol", {}).get("given"):
+        return Finding(
+            "advice",
+            "The latents are not used",
+            f"No unit of {dim} carries information (rate {rate:.2f} nats): the model is a regression on what is given, "
+            "and each value varies on its own around it. That is right where the pre-check found nothing beside what "
+            "is given; otherwise raise kl_warmup_steps, or look at the likelihood.",
+        )
     if active == 0:
         return Finding(
             "warning",

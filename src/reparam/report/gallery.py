@@ -10,6 +10,7 @@ from reparam.data.schema import Schema
 from reparam.report import pictures, tableplots
 from reparam.report.elements import Picture, Section, count, figure, notice, number, section
 from reparam.report.reading import Contents, Gallery
+from reparam.report.style import plain
 
 __all__ = ["examples_section"]
 
@@ -66,7 +67,17 @@ def _images(schema: Schema, gallery: Gallery) -> list[Section]:
         png = pictures.pairs(pixels(gallery.originals), pixels(gallery.reconstructions))
         alt = "Rows of original images, each above its reconstruction"
         parts.append(_shown(caption + channels, "reconstructions.png", png, alt, "Reconstructions", chart=False))
-    if gallery.samples is not None:
+    if gallery.samples is not None and gallery.sample_classes:
+        caption = (
+            "New examples of each class, decoded from random points of the prior; no original is involved. A row "
+            "should show its class, each time in another way: as the class is given, the latent code is free for what "
+            "differs within it."
+        )
+        classes = [plain(name, 20) for name in gallery.sample_classes]
+        png = pictures.samples_by_class(pixels(gallery.samples), classes)
+        alt = "Rows of generated images, a row for each class"
+        parts.append(_shown(caption + channels, "samples.png", png, alt, "Samples of each class", chart=False))
+    elif gallery.samples is not None:
         caption = (
             "New examples, decoded from random points of the prior; no original is involved. Look for "
             "variety, and for whether they could pass for data. Good reconstructions with poor samples "
@@ -90,7 +101,7 @@ def _table(schema: Schema, gallery: Gallery) -> list[Section]:
     parts = []
     if gallery.originals is not None and gallery.samples is not None:
         parts.append(_marginals(gallery.originals, gallery.samples, names))
-        parts.append(_correlations(gallery.originals, gallery.samples, names))
+        parts.append(_correlations(gallery, names))
     if gallery.originals is not None and gallery.reconstructions is not None:
         caption = "A few rows, each with its reconstruction through the latent code, in the data's own units."
         groups = [
@@ -125,7 +136,14 @@ def _first_columns(shown: int, names: list[str]) -> str:
     return f" Shown are the first {shown} of {len(names)} columns." if shown < len(names) else ""
 
 
-def _correlations(originals: NDArray[Any], samples: NDArray[Any], names: list[str]) -> Section:
+def _correlations(gallery: Gallery, names: list[str]) -> Section:
+    originals, samples, given = gallery.originals, gallery.samples, ""
+    assert originals is not None
+    assert samples is not None
+    if gallery.given is not None and gallery.samples_given is not None:
+        originals, samples = np.hstack([gallery.given, originals]), np.hstack([gallery.samples_given, samples])
+        given = f" What is given to the model comes first: {', '.join(gallery.given_names)}."
+        names = [*gallery.given_names, *names]
     if len(names) == 1:
         return Section(notice("With a single column there are no correlations to compare."))
     if min(len(originals), len(samples)) < 3:
@@ -134,6 +152,7 @@ def _correlations(originals: NDArray[Any], samples: NDArray[Any], names: list[st
     data, drawn = (tableplots.correlations_of(values[:, :kept]) for values in (originals, samples))
     caption = (
         "How each pair of columns goes together: the two pictures should look alike. Columns that do not vary are grey."
+        + given
     )
     difference = np.abs(data - drawn)
     if np.isfinite(difference).any():

@@ -13,20 +13,21 @@ __all__ = ["latent_section", "training_section"]
 def training_section(contents: Contents) -> Section:
     """Curves of the bound and of its two terms."""
     title = "How it learned"
-    terms = ("elbo_nats", "distortion_nats", "rate_nats")
+    terms = ("bound_nats", "distortion_nats", "rate_nats")
     splits = ("train", "validation")
     bound, distortion, rate = ({split: contents.curve(split, term) for split in splits} for term in terms)
     if not any(len(steps) for steps, _ in bound.values()):
         return Section(section("training", title, notice("Training has not recorded any numbers yet.")))
     pictures = (
-        Picture("bound.png", training_bound(bound, contents.best()), "The ELBO against the training step"),
+        Picture("bound.png", training_bound(bound, contents.best()), "The bound against the training step"),
         Picture("terms.png", training_terms(distortion, rate), "Distortion and rate against the training step"),
     )
     caption = (
-        "The ELBO is a lower bound on the log-likelihood; distortion and rate are the two costs whose sum, "
-        "with a minus sign, it is. Look for curves that have flattened out. A validation curve that turns "
-        "down while the training curve still rises means overfitting; a rate near zero means that the "
-        "latent code is ignored. The vertical scales leave out the first steps, whose values are huge."
+        "The bound is what training raises, a lower bound on the log-likelihood. Distortion and rate are the two costs "
+        "whose sum, with a minus sign, is the ELBO: the bound itself, unless that is importance weighted. Look for "
+        "curves that have flattened out. A validation curve that turns down while the training curve still rises means "
+        "overfitting; a rate near zero means that the latent code is ignored. The vertical scales leave out the first "
+        "steps, whose values are huge."
     )
     return Section(section("training", title, figure(pictures, caption), *_remarks(contents, bound)), pictures)
 
@@ -42,7 +43,7 @@ def _remarks(contents: Contents, bound: dict[str, Curve]) -> list[str]:
         remarks.append(
             notice(
                 f"The weight of the rate (beta) was changed from {betas[0]:g} to {betas[-1]:g} during "
-                "training. The ELBO shown always weighs it by 1, so it is an exact bound throughout."
+                "training. The bound shown always weighs it by 1, so it is an exact bound throughout."
             )
         )
     if contents.description.get("stopped_early"):
@@ -93,6 +94,11 @@ def _map(contents: Contents) -> Section:
         caption = f"Where the encoder puts {examples} (posterior means), on {' and '.join(projection.axes)}."
     if groups is None:
         caption += " There are no labels, so all points have one colour. Look for clumps and for empty regions."
+    elif contents.schema.label in contents.given or "label" in contents.given:
+        caption += (
+            " Colours are the labels, which the model is given: what they tell need not be in the latent code, so "
+            "groups that lie over each other are as it should be."
+        )
     else:
         caption += (
             " The model never saw the labels that give the colours: groups that lie apart were found from "

@@ -76,6 +76,8 @@ def _version(contents: Contents) -> str:
 def _header(contents: Contents, name: str) -> str:
     description = contents.description
     facts = [contents.schema.describe(), f"{description['likelihood']} likelihood"]
+    if contents.given:
+        facts.append(f"given: {', '.join(contents.given)}")
     if contents.evaluation is not None:
         facts.append(count(contents.evaluation["latent_dim"], "latent dimension"))
     steps = max((record["step"] for record in contents.metrics), default=0)

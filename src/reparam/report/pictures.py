@@ -1,5 +1,6 @@
 """Figures of images: originals beside reconstructions, samples, and variations, pixel for pixel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from reparam.report.style import BOTH, DOTS_PER_INCH, drawn
 
-__all__ = ["MAX_PAIRS", "MAX_SAMPLES", "MAX_VARIED", "pairs", "samples", "to_pixels", "variations"]
+__all__ = ["MAX_PAIRS", "MAX_SAMPLES", "MAX_VARIED", "pairs", "samples", "samples_by_class", "to_pixels", "variations"]
 
 MAX_PAIRS = 20
 MAX_SAMPLES = 40
@@ -23,6 +24,7 @@ TARGET = 128
 LARGEST = 180
 LABEL_WIDTH = 230
 LABEL_HEIGHT = 44
+LETTER_WIDTH = 16
 
 Pixels = NDArray[np.uint8]
 
@@ -139,6 +141,21 @@ def samples(images: Pixels) -> bytes:
         row, column = divmod(index, columns)
         _paste(canvas, tile, column * (width + GAP), row * (height + GAP))
     return _labelled(canvas, [])
+
+
+def samples_by_class(images: Pixels, classes: Sequence[str]) -> bytes:
+    """A row for each class, named at its left, of ``[m, height, width, 3]``: equally many of each, in order."""
+    count = len(images) // len(classes)
+    tiles = [_resized(image) for image in images]
+    height, width = tiles[0].shape[:2]
+    first = max(GAP, *(len(name) for name in classes)) * LETTER_WIDTH + 3 * GAP
+    row_height = max(height + GAP, LABEL_HEIGHT)
+    canvas, labels = _canvas(first + count * (width + GAP) - GAP, len(classes) * row_height - GAP), []
+    for row, name in enumerate(classes):
+        for column in range(count):
+            _paste(canvas, tiles[row * count + column], first + column * (width + GAP), row * row_height)
+        labels.append(_Label(name, first - 3 * GAP, row * row_height + height / 2, "right"))
+    return _labelled(canvas, labels)
 
 
 def variations(originals: Pixels, varied: Pixels) -> bytes:

@@ -79,7 +79,7 @@ def _draw_curves(axes: Any, curves: Mapping[str, Curve], *, legend: bool) -> Non
 
 @drawn
 def training_bound(curves: Mapping[str, Curve], best: tuple[int, float] | None) -> Figure:
-    """The ELBO (nats per example) against the step, for each split, with the best step marked.
+    """The bound (nats per example) against the step, for each split, with the best step marked.
 
     Args:
         curves: ``"train"`` and ``"validation"`` to steps and values; either may be empty.
@@ -87,7 +87,7 @@ def training_bound(curves: Mapping[str, Curve], best: tuple[int, float] | None) 
     """
     figure = new_figure(6.2, 4.2)
     axes = figure.add_subplot()
-    axes.set_title("ELBO, nats per example (higher is better)")
+    axes.set_title("Bound, nats per example (higher is better)")
     _draw_curves(axes, curves, legend=True)
     axes.set_xlabel("step")
     if best is not None and any(len(steps) for steps, _ in curves.values()):

@@ -54,6 +54,9 @@ class Gallery:
         originals: ``[n, *shape]``.
         reconstructions: ``[n, *shape]``.
         samples: ``[m, *shape]``, draws from the prior, decoded.
+        sample_classes: where a class is given, the samples are equally many of each of these, one after the other.
+        given, samples_given: ``[n, C]``, ``[m, C]``: the numbers that are given of the originals and the samples.
+        given_names: one a column of these.
         variations: ``[k, v, *shape]``, new examples close to the first ``k`` originals.
         latent_loc: ``[N, D]``, posterior means.
         labels: ``[N]`` integers, an index into ``label_names``.
@@ -64,6 +67,10 @@ class Gallery:
     reconstructions: NDArray[Any] | None = None
     samples: NDArray[Any] | None = None
     variations: NDArray[Any] | None = None
+    sample_classes: tuple[str, ...] = ()
+    given: NDArray[Any] | None = None
+    samples_given: NDArray[Any] | None = None
+    given_names: tuple[str, ...] = ()
     latent_loc: NDArray[Any] | None = None
     labels: NDArray[Any] | None = None
     label_names: tuple[str, ...] = ()
@@ -86,6 +93,12 @@ class Contents:
     metrics: tuple[Mapping[str, Any], ...]
     evaluation: Mapping[str, Any] | None
     gallery: Gallery | None
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of what is given to the model."""
+        condition = self.description.get("condition")
+        return () if condition is None else tuple(str(column["name"]) for column in condition["columns"])
 
     def curve(self, split: str, term: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Steps ``[T]`` and values ``[T]`` of one term (nats) on one split, in the order of the steps."""
@@ -138,7 +151,10 @@ def _read_gallery(run: ReadableRun, schema: Schema) -> Gallery:
                 f"gallery.safetensors in {run.path}: expected examples of shape {schema.shape} in '{name}' "
                 f"(from the schema in run.json), got shape {arrays[name].shape}; evaluate the run again"
             )
-    label_names = tuple(str(name) for name in json.loads(metadata.get("label_names", "[]")))
+    label_names, sample_classes, given_names = (
+        tuple(str(name) for name in json.loads(metadata.get(key, "[]")))
+        for key in ("label_names", "sample_classes", "given_names")
+    )
     labels = arrays.get("labels")
     if labels is not None and not (labels.min() >= 0 and labels.max() < len(label_names)):
         raise RunError(
@@ -150,6 +166,10 @@ def _read_gallery(run: ReadableRun, schema: Schema) -> Gallery:
         reconstructions=arrays.get("reconstructions"),
         samples=arrays.get("samples"),
         variations=arrays.get("variations"),
+        sample_classes=sample_classes,
+        given=arrays.get("given"),
+        samples_given=arrays.get("samples_given"),
+        given_names=given_names,
         latent_loc=arrays.get("latent_loc"),
         labels=labels,
         label_names=label_names,

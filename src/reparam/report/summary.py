@@ -108,6 +108,7 @@ def _protocol(contents: Contents, evaluation: Mapping[str, Any]) -> str:
         ("Estimate", estimate),
         ("Likelihood", str(contents.description["likelihood"])),
         ("Binarisation", BINARISATION.get(binarize, binarize)),
+        *([("Given", ", ".join(contents.given))] if contents.given else []),
         ("Seed", str(protocol["seed"])),
     ]
     entries = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(text)}</dd></div>" for key, text in facts)

@@ -15,7 +15,20 @@ from reparam.errors import InputOutputError, UsageError, suggestion
 __all__ = ["Settings", "read_config"]
 
 
-LIKELIHOODS = ("bernoulli", "discretized-logistic", "gaussian")
+LIKELIHOODS = (
+    "bernoulli",
+    "categorical",
+    "continuous-bernoulli",
+    "discretized-logistic",
+    "discretized-logistic-mixture",
+    "gaussian",
+    "laplace",
+    "negative-binomial",
+    "poisson",
+    "student-t",
+    "zero-inflated-negative-binomial",
+    "zero-inflated-poisson",
+)
 POSTERIORS = (
     *("diagonal-normal", "full-normal", "low-rank-normal", "von-mises-fisher", "power-spherical", "gamma", "beta"),
     *("dirichlet", "von-mises", "bernoulli", "categorical", "iaf", "spline-flow", "two-level"),
@@ -114,6 +127,10 @@ class Settings:
     )
     free_bits: float = _setting(0.0, "nats that each latent dimension may cost without being counted", low=0)
     likelihood: str | None = _setting(None, "law of a value given the latents", choices=LIKELIHOODS)
+    likelihood_components: int | None = _setting(
+        None, "laws in a mixture for each value (discretized-logistic-mixture); default: 5", low=1
+    )
+    library_size: bool = _setting(False, "expected counts are proportional to the total of each row")
     binarize: str | None = _setting(
         None, "grey values as probabilities of white", choices=("dynamic", "static", "none")
     )
@@ -123,6 +140,9 @@ class Settings:
     skip_bad: bool = _setting(False, "leave out unreadable images, and list them")
     columns: tuple[str, ...] | None = _setting(None, "columns of a table to model; default: all")
     label: str | None = _setting(None, "column of a table that is a label: coloured in the report, not modelled")
+    condition: tuple[str, ...] | None = _setting(
+        None, "what is given to the model: columns of a table, or label, the classes the data has; default: nothing"
+    )
     device: str = _setting("auto", "auto, cpu, cuda, cuda:N or mps")
     precision: str | None = _setting(
         None,
@@ -147,7 +167,7 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which :meth:`from_mapping` makes equal settings."""
-        return asdict(self) | {"columns": None if self.columns is None else list(self.columns)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_mapping(cls, entries: Mapping[str, Any], *, where: str = "settings") -> "Settings":

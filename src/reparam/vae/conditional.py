@@ -56,6 +56,10 @@ class Condition(NamedTuple):
             )
         return Condition(self.features.repeat(times, 1), None if self.exposure is None else self.exposure.repeat(times))
 
+    def take(self, rows: Tensor | slice) -> "Condition":
+        """The condition of some rows, in their order."""
+        return Condition(self.features[rows], None if self.exposure is None else self.exposure[rows])
+
 
 class Conditional(nn.Module):
     """The conditional law ``p(y | x)``: ``family(network(x))``.

@@ -1,7 +1,8 @@
 """A variational autoencoder: encoder, prior and decoder, each a law."""
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from reparam.vae.objectives import elbo_terms
 from reparam.vae.posteriors import central_value
 from reparam.vae.terms import LatentVariableModel, Terms
 
-__all__ = ["VAE", "GivenVAE"]
+__all__ = ["VAE", "GivenVAE", "in_parts"]
 
 
 class _Decodes:
@@ -80,7 +81,7 @@ class GivenVAE(_Decodes):
     condition: Condition
 
     def encoder(self, x: Tensor) -> Distribution:
-        """``q(z | x, c)``; what counts are proportional to is no concern of the latents."""
+        """``q(z | x, c)``; the exposure is for the decoder alone."""
         law: Distribution = self.model.encoder(x, self.condition._replace(exposure=None))
         return law
 
@@ -93,3 +94,27 @@ class GivenVAE(_Decodes):
         """``p(z)``: it knows nothing of the condition."""
         law: Distribution = self.model.prior()
         return law
+
+
+Model = TypeVar("Model", bound=LatentVariableModel)
+
+
+def in_parts(model: Model, x: Tensor, size: int) -> Iterator[tuple[Model, Tensor]]:
+    """A batch in parts of at most ``size`` rows, each with the model for these rows: their part of a condition.
+
+    Example:
+        >>> import reparam.vae as vae
+        >>> model = vae.VAE(
+        ...     vae.Conditional(torch.nn.Linear(3 + 1, 4), vae.DiagonalNormal()),
+        ...     vae.Conditional(torch.nn.Linear(2 + 1, 3), vae.Gaussian((3,))),
+        ...     vae.StandardNormal(2),
+        ... ).given(vae.Condition(torch.zeros(5, 1)))
+        >>> [len(part.reconstruct(x)) for part, x in in_parts(model, torch.zeros(5, 3), 2)]
+        [2, 2, 1]
+    """
+    for start in range(0, len(x), size):
+        rows = slice(start, start + size)
+        if isinstance(model, GivenVAE):
+            yield replace(model, condition=model.condition.take(rows)), x[rows]
+        else:
+            yield model, x[rows]

@@ -21,10 +21,10 @@ from reparam.estimators import (
     ScoreFunction,
     StraightThrough,
 )
+from reparam.vae import likelihoods
 from reparam.vae.architecture import Architecture
 from reparam.vae.conditional import Conditional, Family
 from reparam.vae.flows import FlowFamily, FlowPrior
-from reparam.vae.likelihoods import Bernoulli, DiscretizedLogistic, Gaussian
 from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder, GatedMLP
 from reparam.vae.posteriors import (
     BernoulliFamily,
@@ -134,12 +134,35 @@ class Network(NamedTuple):
     decoder: Callable[[Shape, Shape, Architecture], nn.Module]
 
 
+def _with_levels(kind: Callable[[Shape, int], Family]) -> Callable[[Architecture], Family]:
+    return lambda a: kind(a.event_shape, a.levels or 256)
+
+
+def _mixture(a: Architecture) -> likelihoods.DiscretizedLogisticMixture:
+    return likelihoods.DiscretizedLogisticMixture(a.event_shape, a.levels or 256, a.likelihood_components)
+
+
+def _simple(kind: Callable[[Shape], Family], view: Callable[[Shape], nn.Module] | None = None) -> Likelihood:
+    return Likelihood(
+        kind,  # type: ignore[arg-type]
+        lambda a: kind(a.event_shape),
+        None if view is None else lambda a: view(a.event_shape),
+    )
+
+
 LIKELIHOODS: Mapping[str, Likelihood] = {
-    "bernoulli": Likelihood(Bernoulli, lambda a: Bernoulli(a.event_shape)),
-    "discretized-logistic": Likelihood(
-        DiscretizedLogistic, lambda a: DiscretizedLogistic(a.event_shape, a.levels or 256)
-    ),
-    "gaussian": Likelihood(Gaussian, lambda a: Gaussian(a.event_shape)),
+    "bernoulli": _simple(likelihoods.Bernoulli),
+    "categorical": Likelihood(likelihoods.Categorical, _with_levels(likelihoods.Categorical)),
+    "continuous-bernoulli": _simple(likelihoods.ContinuousBernoulli),
+    "discretized-logistic": Likelihood(likelihoods.DiscretizedLogistic, _with_levels(likelihoods.DiscretizedLogistic)),
+    "discretized-logistic-mixture": Likelihood(likelihoods.DiscretizedLogisticMixture, _mixture),
+    "gaussian": _simple(likelihoods.Gaussian),
+    "laplace": _simple(likelihoods.Laplace),
+    "negative-binomial": _simple(likelihoods.NegativeBinomial, likelihoods.LogCounts),
+    "poisson": _simple(likelihoods.Poisson, likelihoods.LogCounts),
+    "student-t": _simple(likelihoods.StudentT),
+    "zero-inflated-negative-binomial": _simple(likelihoods.ZeroInflatedNegativeBinomial, likelihoods.LogCounts),
+    "zero-inflated-poisson": _simple(likelihoods.ZeroInflatedPoisson, likelihoods.LogCounts),
 }
 
 

@@ -24,6 +24,7 @@ class MLP(nn.Module):
         zero_head: start with outputs 0.
 
     Example:
+        >>> import torch
         >>> MLP(3, 4, width=16)(torch.zeros(5, 3)).shape
         torch.Size([5, 4])
     """
@@ -57,6 +58,7 @@ class GatedMLP(nn.Module):
         zero_head: start with outputs 0.
 
     Example:
+        >>> import torch
         >>> GatedMLP(3, 4, width=16)(torch.zeros(5, 3)).shape
         torch.Size([5, 4])
     """

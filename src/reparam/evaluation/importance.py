@@ -1,0 +1,142 @@
+"""Importance weights, fast: each example is encoded once, and its draws are decoded in batches that fit the caches.
+
+Per example ``log w_s = log p(x|z_s) + log p(z_s) - log q(z_s|x)``, ``z_s ~ q(z|x)``: the same numbers as
+:func:`reparam.vae.importance_log_weights`, by fewer passes over memory. The decoder's network may run in bfloat16;
+laws, densities and sums are float32 at least (``reparam.vae.Conditional`` widens what a network gives).
+
+Shape letters: S draws, B batch, D latent, X data.
+"""
+
+from typing import Literal, get_args
+
+import torch
+import torch.distributions as td
+from torch import Tensor
+
+from reparam.distributions import Bernoulli
+from reparam.errors import UsageError
+from reparam.vae import LatentVariableModel, draw_with_log_prob, in_parts
+
+__all__ = ["Precision", "event_log_prob", "fast_log_weights"]
+
+Precision = Literal["float32", "bfloat16"]
+
+# Values decoded at once: what two cores did fastest for 28 x 28 images, in either precision.
+VALUES_AT_ONCE = 800_000
+
+# Draws whose latents are kept at once, with their densities.
+DRAWS_AT_ONCE = 10_000
+
+# A factor sigmoid(|l|) is at least 1/2, and float32 is exact down to 2^-126. 28 x 28 is 7 groups.
+GROUP = 112
+
+# Values that stay in the second cache while several passes are made over them.
+VALUES_IN_CACHE = 400_000
+
+
+@torch.no_grad()
+def fast_log_weights(
+    model: LatentVariableModel,
+    x: Tensor,
+    num_samples: int,
+    *,
+    generator: torch.Generator,
+    precision: Precision = "float32",
+    draws_at_once: int | None = None,
+) -> Tensor:
+    """Log importance weights of ``S`` draws of each example, without gradient.
+
+    Shapes:
+        x: ``[B, *X]``; the result is ``[S, B]``, float64, in nats.
+
+    Args:
+        model: encoder, prior and decoder, each a law; the posterior needs ``sample(generator=)`` and ``log_prob``.
+        num_samples: draws ``S`` an example, at least 1.
+        precision: of the decoder's network alone. bfloat16 keeps 8 bits of what a layer gives, and sums in float32.
+        draws_at_once: decoded in one batch; decides memory and speed. Default: as many as keep the values of a batch in
+            the caches of a processor.
+
+    Raises:
+        UsageError: a number or the precision makes no sense.
+
+    Example:
+        >>> from reparam import noise
+        >>> from reparam.vae import Architecture, assemble
+        >>> model = assemble(
+        ...     Architecture(event_shape=(6,), likelihood="bernoulli", latent_dim=2, network="residual-mlp", width=8)
+        ... )
+        >>> fast_log_weights(model, torch.ones(5, 6), 3, generator=noise.generator(0)).shape
+        torch.Size([3, 5])
+    """
+    _require(num_samples, precision, draws_at_once)
+    if draws_at_once is None:
+        draws_at_once = min(max(VALUES_AT_ONCE // max(x[:1].numel(), 1), 64), 8192)
+    rows = min(max(DRAWS_AT_ONCE // num_samples, 1), draws_at_once)
+    parts = [
+        _block(given, part, num_samples, generator, precision, draws_at_once)
+        for given, part in in_parts(model, x, rows)
+    ]
+    return torch.cat(parts, dim=1)
+
+
+def _block(
+    model: LatentVariableModel,
+    x: Tensor,
+    num_samples: int,
+    generator: torch.Generator,
+    precision: Precision,
+    draws_at_once: int,
+) -> Tensor:
+    posterior = model.encoder(x)
+    z_SBD, log_q_SB = draw_with_log_prob(posterior, num_samples, generator=generator)
+    log_ratio = model.prior().log_prob(z_SBD).double() - log_q_SB.double()
+    found = []
+    for z in z_SBD.split(max(draws_at_once // len(x), 1)):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            law = model.decoder(z.flatten(0, 1))
+        found.append(event_log_prob(law, x))
+    return torch.cat(found).double() + log_ratio
+
+
+def event_log_prob(law: td.Distribution, x: Tensor) -> Tensor:
+    """``log p(x|z)`` of ``S`` draws of each example, without gradient; in fewer passes for a Bernoulli law.
+
+    With logits l: ``Σ x·l - max(l, 0) + log sigmoid(|l|)``. The last sum is the logarithm of a product, taken over
+    groups of values that cannot underflow, so that there is one logarithm for each group and not for each value. Each
+    factor is rounded to 6e-8, so that a sum over X values is off by at most 6e-8·X nats.
+
+    Shapes:
+        law: batch shape ``[S·B]``, event shape ``[*X]``; x: ``[B, *X]``; the result is ``[S, B]``.
+
+    Example:
+        >>> from reparam.distributions import Bernoulli, Independent
+        >>> law = Independent(Bernoulli(logits=torch.zeros(2, 3), validate_args=False), 1)
+        >>> event_log_prob(law, torch.ones(1, 3)).T, law.log_prob(torch.ones(1, 3))
+        (tensor([[-2.0794, -2.0794]]), tensor([-2.0794, -2.0794]))
+    """
+    if isinstance(law, td.Independent) and isinstance(law.base_dist, Bernoulli) and "logits" in law.base_dist._given:
+        return _bernoulli(law.base_dist.logits.reshape(-1, len(x), x[0].numel()), x.flatten(1))
+    repeated = x.expand(law.batch_shape[0] // len(x), *x.shape).flatten(0, 1)
+    return law.log_prob(repeated).reshape(-1, len(x))
+
+
+def _bernoulli(logits_SBX: Tensor, x_BX: Tensor) -> Tensor:
+    num_values = x_BX.shape[1]
+    found = []
+    for logits in logits_SBX.split(max(VALUES_IN_CACHE // x_BX.numel(), 1)):
+        scratch = logits.clamp(min=0)
+        log_prob = scratch.addcmul_(logits, x_BX, value=-1).sum(-1).neg_()
+        factors = torch.abs(logits, out=scratch).sigmoid_()
+        whole = num_values - num_values % GROUP
+        log_prob += factors[..., :whole].unflatten(-1, (-1, GROUP)).prod(-1).log_().sum(-1)
+        log_prob += factors[..., whole:].prod(-1).log_()
+        found.append(log_prob)
+    return torch.cat(found)
+
+
+def _require(num_samples: int, precision: str, draws_at_once: int | None) -> None:
+    for name, value in (("num_samples", num_samples), ("draws_at_once", draws_at_once)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise UsageError(f"{name} must be a whole number >= 1; got {value!r}")
+    if precision not in get_args(Precision):
+        raise UsageError(f"precision must be one of {', '.join(map(repr, get_args(Precision)))}; got {precision!r}")
