@@ -28,7 +28,7 @@ from reparam.training.device import accelerator_for
 from reparam.training.feed import DeviceFeed
 from reparam.training.progress import tenths
 from reparam.training.settings import Settings
-from reparam.vae import VAE, Architecture, Condition, GivenVAE, assemble, in_parts, moments
+from reparam.vae import VAE, Architecture, Condition, assemble, in_parts, moments
 
 __all__ = ["Encoding", "TrainedVAE", "load"]
 
@@ -91,13 +91,13 @@ class TrainedVAE:
     def encode(self, x: Any) -> Encoding:
         """Mean and scale of the posterior of each example, ``[N, D]`` each."""
         with torch.no_grad():
-            found = [moments(model.encoder(part)) for model, part in self._batches(x)]
+            found = [moments(self.model.given(known).encoder(part)) for part, known in self._batches(x)]
         return Encoding(*(_joined([each.flatten(1) for each in part]) for part in zip(*found, strict=True)))
 
     def reconstruct(self, x: Any) -> Array:
         """Each example through the posterior's mean and the decoder's mean, ``[N, *shape]``."""
         with torch.no_grad():
-            return self._to_user([model.reconstruct(part) for model, part in self._batches(x)])
+            return self._to_user([self.model.given(known).reconstruct(part) for part, known in self._batches(x)])
 
     def sample(
         self, num_examples: int, *, given: Any = None, seed: int = 0, observation_noise: bool | None = None
@@ -123,18 +123,18 @@ class TrainedVAE:
         _at_least_one("num_examples", num_examples)
         shape: tuple[int, ...] = (num_examples,)
         if given is None:
-            condition = self._known(self.draw_given(num_examples, seed=seed))
+            known = self._known(self.draw_given(num_examples, seed=seed))
         elif self.condition is None:
             raise UsageError("this model was trained with nothing given: leave given out")
         else:
             rows, one = read_given(given, self.condition.names)
-            condition = self._known(rows, num_examples)
+            known = self._known(rows, num_examples)
             shape = shape if one else (-1, num_examples)
         generator = noise.generator(seed, "sample", device=self.device)
-        num_draws = num_examples if condition is None else len(condition.features)
+        num_draws = num_examples if known is None else len(known.features)
         with torch.no_grad():
             z = self.model.prior().sample((num_draws,), generator=generator)
-            return self._decode(z, condition, observation_noise, generator).reshape(*shape, *self.schema.shape)
+            return self._decode(z, known, observation_noise, generator).reshape(*shape, *self.schema.shape)
 
     def draw_given(self, num_rows: int, *, seed: int = 0) -> dict[str, Array]:
         """Rows of what is given, ``[num_rows]`` values by name, drawn as they come in the training rows.
@@ -158,16 +158,16 @@ class TrainedVAE:
         _at_least_one("num_examples", num_examples)
         generator = noise.generator(seed, "vary", device=self.device)
         with torch.no_grad():
-            examples = self.examples(x)
-            z = torch.cat(
-                [
-                    model.encoder(part).sample((num_examples,), generator=generator)  # type: ignore[call-arg]
-                    for model, part in self._batches(examples)
-                ],
-                1,
-            )
-            condition = self._known(examples.given, num_examples)
-            values = self._decode(z.transpose(0, 1).flatten(0, 1), condition, observation_noise, generator)
+            parts = list(self._batches(x))
+            draws = [
+                self.model.given(known).encoder(part).sample((num_examples,), generator=generator)  # type: ignore[call-arg]
+                for part, known in parts
+            ]
+            z = torch.cat(draws, 1).transpose(0, 1).flatten(0, 1)
+            known = _joined_conditions([known for _, known in parts])
+            if known is not None:
+                known = known.take(torch.arange(len(z), device=self.device) // num_examples)
+            values = self._decode(z, known, observation_noise, generator)
         return values.reshape(-1, num_examples, *self.schema.shape)
 
     def log_likelihood(self, x: Any, *, num_samples: int = 500, seed: int = 0) -> Array:
@@ -179,8 +179,8 @@ class TrainedVAE:
         _at_least_one("num_samples", num_samples)
         generator = noise.generator(seed, "log-likelihood", device=self.device)
         parts = [
-            log_likelihood(model, part, num_samples=num_samples, generator=generator)[0]
-            for model, part in self._batches(x, True)
+            log_likelihood(self.model.given(known), part, num_samples=num_samples, generator=generator)[0]
+            for part, known in self._batches(x, True)
         ]
         return _joined(parts)
 
@@ -217,8 +217,7 @@ class TrainedVAE:
         rows = _evenly(split.test, _row_limit(most_values, num_samples * self.schema.num_values))
         feed = self._feed(examples.take(rows), seed=seed, name="test", scored=True)
         watch = None if say is None else tenths(len(rows), say)
-        batches = ((part.x, condition_of(part)) for part in feed.in_order(BATCH))
-        found = bounds(self.model, batches, num_samples=num_samples, seed=seed, watch=watch)
+        found = bounds(self.model, _with_conditions(feed), num_samples=num_samples, seed=seed, watch=watch)
         numbers = found.to_json() | {
             "split": "test",
             "num_rows": len(split.test),
@@ -288,20 +287,16 @@ class TrainedVAE:
             device=self.device,
         )
 
-    def _batches(self, x: Any, scored: bool = False) -> Iterator[tuple[VAE | GivenVAE, Tensor]]:
-        """Batches as the model sees them, each with the model that is given what is known of it."""
-        feed = self._feed(self.examples(x), seed=0, name="given", scored=scored)
-        return ((self.model.given(condition_of(rows)), rows.x) for rows in feed.in_order(BATCH))
+    def _batches(self, x: Any, scored: bool = False) -> Iterator[tuple[Tensor, Condition | None]]:
+        return _with_conditions(self._feed(self.examples(x), seed=0, name="given", scored=scored))
 
     def _decode(
-        self, z: Tensor, condition: Condition | None, observation_noise: bool | None, generator: torch.Generator
+        self, z: Tensor, known: Condition | None, observation_noise: bool | None, generator: torch.Generator
     ) -> Array:
         noisy = self.schema.kind == "table" if observation_noise is None else observation_noise
+        parts = in_parts(self.model.given(known), z, BATCH)
         return self._to_user(
-            [
-                model.decode(part, observation_noise=noisy, generator=generator)
-                for model, part in in_parts(self.model.given(condition), z, BATCH)
-            ]
+            [given.decode(part, observation_noise=noisy, generator=generator) for given, part in parts]
         )
 
     def _to_user(self, parts: list[Tensor]) -> Array:
@@ -395,3 +390,15 @@ def _evenly(rows: Array, most: int | None) -> Array:
 
 def _joined(parts: list[Tensor]) -> Array:
     return torch.cat(parts).cpu().numpy()
+
+
+def _with_conditions(feed: DeviceFeed) -> Iterator[tuple[Tensor, Condition | None]]:
+    return ((rows.x, condition_of(rows)) for rows in feed.in_order(BATCH))
+
+
+def _joined_conditions(parts: list[Condition | None]) -> Condition | None:
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    exposures = [part.exposure for part in known if part.exposure is not None]
+    return Condition(torch.cat([part.features for part in known]), torch.cat(exposures) if exposures else None)
