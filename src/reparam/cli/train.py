@@ -32,6 +32,9 @@ def train(
         Path | None, _option("TOML file whose keys are names of settings; options given here win.", "none")
     ] = None,
     resume: Annotated[Path | None, _option("Go on with a run that was stopped.", "none", "RUN")] = None,
+    preset: Annotated[
+        str | None, _option("Stands in for what is left open: standard; or best, about an hour on two cores.", "standard")
+    ] = None,
     epochs: Annotated[
         int | None, _option("Passes through the data.", "enough for 13,000 steps, fewer for large images")
     ] = None,
@@ -42,7 +45,18 @@ def train(
     learning_rate: Annotated[float | None, _option("Peak step size.", "0.002")] = None,
     seed: Annotated[int | None, _option("Decides everything random.", "0")] = None,
     device: Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps.", "auto")] = None,
-    precision: Annotated[str | None, _option("Of the networks: float32 or bfloat16.", "float32")] = None,
+    precision: Annotated[str | None, _option("Of the networks: float32, bfloat16 or auto.", "from --preset")] = None,
+    posterior: Annotated[
+        str | None,
+        _option(
+            "Law of the latents given an example: diagonal-normal, full-normal, iaf, gamma, ...", "diagonal-normal"
+        ),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        _option("Law of the latents: standard, mixture, vampprior, realnvp or spline-flow.", "from --preset"),
+    ] = None,
+    objective: Annotated[str | None, _option("Bound that is raised: elbo, iwae, dreg or stl.", "elbo")] = None,
     likelihood: Annotated[
         str | None,
         _option(
@@ -77,6 +91,7 @@ def train(
     Example: reparam train digits --out runs/digits
     """
     given: dict[str, Any] = {
+        "preset": preset,
         "epochs": epochs,
         "batch_size": batch_size,
         "latent_dim": latent_dim,
@@ -84,6 +99,9 @@ def train(
         "seed": seed,
         "device": device,
         "precision": precision,
+        "posterior": posterior,
+        "prior": prior,
+        "objective": objective,
         "likelihood": likelihood,
         "library_size": library_size or None,
         "binarize": binarize,
