@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from reparam import vae

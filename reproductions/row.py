@@ -29,7 +29,7 @@ class Row:
         published: test log-likelihood in nats, or ``None`` where the paper has no number.
         full: settings as in the paper.
         budget: what the budget setting changes, for two cores and at most 30 minutes.
-        model: from training examples ``[N, *X]``, as a model sees them, to the paper's model; ``None``: the settings say.
+        model: from training examples ``[N, *X]``, as models see them, to the paper's model; ``None``: as settings say.
         num_samples: importance samples of the paper's evaluation.
         again: what somebody else's run of the same cell gave, where one is known.
     """

@@ -222,7 +222,8 @@ class TrainedVAE:
             "latent_dim": found.latent_loc.shape[1],
             "bits_per_dim": self._bits_per_dim(found.log_likelihood_nats),
             "baseline": self._baseline(examples, split, rows),
-            "log_scale_nats": None if self.schema.levels else self.scaling.log_scale_nats(self.schema),
+            # Of 0 nothing is said: levels and counts are in the data's units as they are.
+            "log_scale_nats": self.scaling.log_scale_nats(self.schema) or None,
             "protocol": {
                 "split": "test",
                 "num_examples": len(rows),
@@ -317,7 +318,7 @@ class TrainedVAE:
         return np.asarray(self.scaling.undo(_joined(parts)))
 
     def _bits_per_dim(self, log_likelihood_nats: float) -> float | None:
-        if not self._scores_probabilities():
+        if self.schema.levels is None or not self._scores_probabilities():
             return None
         return float(-log_likelihood_nats / (self.schema.num_values * np.log(2)))
 
