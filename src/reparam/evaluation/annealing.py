@@ -80,7 +80,9 @@ def annealed_log_likelihood(
 
     Example:
         >>> from reparam import noise, vae
-        >>> model = vae.assemble((3,), vae.Gaussian((3,)), latent_dim=2, width=8)
+        >>> model = vae.assemble(
+        ...     vae.Architecture(event_shape=(3,), likelihood="gaussian", latent_dim=2, network="residual-mlp", width=8)
+        ... )
         >>> x = torch.zeros(4, 3)
         >>> found = annealed_log_likelihood(
         ...     model, model.encoder(x), x, num_steps=5, num_chains=4, generator=noise.generator(0)

@@ -19,10 +19,10 @@ from reparam.data.given import read_given
 from reparam.data.scaling import Scaling
 from reparam.data.schema import Examples, Schema
 from reparam.data.splits import Split
-from reparam.errors import RunError, UsageError
+from reparam.errors import DataError, RunError, UsageError
 from reparam.evaluation import bounds, gaussian_baseline, health, log_likelihood
 from reparam.gallery import make_gallery
-from reparam.planning import condition_of, make_feed, read_examples, split_examples
+from reparam.planning import condition_of, make_feed, misfit, read_examples, split_examples
 from reparam.runs import Run
 from reparam.training.feed import DeviceFeed
 from reparam.training.progress import tenths
@@ -78,13 +78,17 @@ class TrainedVAE:
         """Examples as :func:`reparam.fit` would read them; default: the data of the run, read again from where it was.
 
         Raises:
-            UsageError: no ``x``, and the run was trained on an array. DataError: not examples of the run's schema.
+            UsageError: no ``x``, and the run was trained on an array. DataError: not examples of the run's schema, or
+                values that the likelihood cannot have, such as fractions for counts.
         """
         x = self.run.description["data"]["source"] if x is None else x
         if x is None:
             raise UsageError(f"{self.run.path} was trained on an array: say which data")
         examples = x if isinstance(x, Examples) else read_examples(x, self.settings)
         check_same_kind(examples, self.schema)
+        wrong = misfit(examples.values, self.schema, type(self.model.decoder.family))
+        if wrong is not None:
+            raise DataError(f"the model's likelihood, {self.run.description['likelihood']}, {wrong}")
         return examples
 
     def encode(self, x: Any) -> Encoding:
