@@ -261,6 +261,17 @@ def test_a_class_that_no_training_row_has_is_refused_before_anything_is_written(
     assert snapshot(tmp_path) == {}
 
 
+def test_networks_that_were_not_made_for_what_is_given_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    model = linear_model()
+    model.decoder.network = nn.Linear(1, 3)
+    settings = reparam.Settings(condition=("age", "level"))
+    with pytest.raises(
+        UsageError, match=r"its networks see 2 more inputs, appended along dimension 1 of examples \[3\]"
+    ):
+        reparam.fit(draw(50, seed=1), settings, out=tmp_path / "run", model=model, progress=False)
+    assert snapshot(tmp_path) == {}
+
+
 # Resuming
 
 QUICK = reparam.Settings(

@@ -4,6 +4,7 @@
 and goes on where the last checkpoint was. Nothing is written before data and settings have been found good.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from reparam.training.loop import train
 from reparam.training.progress import SilentWatcher, console_watcher
 from reparam.training.settings import Settings
 from reparam.training.state import TrainingState
-from reparam.vae import VAE, Gaussian
+from reparam.vae import VAE, Condition, Gaussian
 
 __all__ = ["fit", "resume"]
 
@@ -170,6 +171,8 @@ def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prep
         with torch.random.fork_rng(devices=[]):
             noise.seed_global(settings.seed, "weights")
             model = plan.build_model(x)
+    elif gathered.features is not None:
+        _check_takes_features(model, gathered.features[:2].cpu(), x[:2])
     validation = plan.feed(examples, "validation", accelerator.device)
     return _Prepared(examples, plan, accelerator, rows, validation, model, _precheck(model, x, gathered.features))
 
@@ -188,6 +191,19 @@ def _precheck(model: VAE, x: torch.Tensor, features: torch.Tensor | None) -> Col
     if features is not None:
         shown = _beside(features.cpu(), shown)
     return collapse_check(shown, shown.var(0, correction=0))
+
+
+def _check_takes_features(model: VAE, features: torch.Tensor, x: torch.Tensor) -> None:
+    """Refuse networks of the user's own that were not made for what is given, before anything is written."""
+    trial = copy.deepcopy(model).cpu().eval()
+    try:
+        with torch.no_grad():
+            trial.given(Condition(features)).reconstruct(x)
+    except RuntimeError as error:
+        raise UsageError(
+            f"the model does not take what is given: its networks see {features.shape[1]} more inputs, appended along "
+            f"dimension 1 of examples {list(x.shape[1:])} and of latents. What torch says: {error}"
+        ) from None
 
 
 def _beside(features: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

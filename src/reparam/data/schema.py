@@ -58,7 +58,8 @@ class Schema:
         values = "real values" if self.levels is None else f"{self.levels} levels"
         names = ", ".join(column.name for column in self.columns[:6])
         more = ", ..." if len(self.columns) > 6 else ""
-        return f"rows of {self.shape[0]} columns, {values}: {names}{more}"
+        plural = "" if self.shape[0] == 1 else "s"
+        return f"rows of {self.shape[0]} column{plural}, {values}: {names}{more}"
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which :meth:`from_json` makes an equal schema."""

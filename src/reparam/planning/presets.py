@@ -32,9 +32,9 @@ PRESETS: Mapping[str, Mapping[str, Preset]] = {
     },
     "best": {
         "image": Preset(
-            _COMMON | _BEST | {"network": "convolutional", "width": 32, "num_blocks": 1, "latent_dim": 40}, 80_000
+            _COMMON | _BEST | {"network": "convolutional", "width": 32, "num_blocks": 1, "latent_dim": 40}, 60_000
         ),
-        "table": Preset(_COMMON | _BEST | {"network": "residual-mlp", "width": 256, "num_blocks": 3}, 40_000),
+        "table": Preset(_COMMON | _BEST | {"network": "residual-mlp", "width": 256, "num_blocks": 3}, 26_000),
     },
 }
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from reparam.report.style import BOTH, DOTS_PER_INCH, drawn
+from reparam.report.style import BOTH, DOTS_PER_INCH, drawn, text_width
 
 __all__ = ["MAX_PAIRS", "MAX_SAMPLES", "MAX_VARIED", "pairs", "samples", "samples_by_class", "to_pixels", "variations"]
 
@@ -24,7 +24,7 @@ TARGET = 128
 LARGEST = 180
 LABEL_WIDTH = 230
 LABEL_HEIGHT = 44
-LETTER_WIDTH = 16
+FONT_POINTS = 9.5
 
 Pixels = NDArray[np.uint8]
 
@@ -97,7 +97,7 @@ def _labelled(canvas: Pixels, labels: list[_Label]) -> Figure:
     figure.figimage(canvas, origin="upper")
     for label in labels:
         place = (label.left / width, 1 - label.top / height)
-        figure.text(*place, label.text, ha=label.align, va="center", color=BOTH, fontsize=9.5)
+        figure.text(*place, label.text, ha=label.align, va="center", color=BOTH, fontsize=FONT_POINTS)
     return figure
 
 
@@ -148,7 +148,7 @@ def samples_by_class(images: Pixels, classes: Sequence[str]) -> bytes:
     count = len(images) // len(classes)
     tiles = [_resized(image) for image in images]
     height, width = tiles[0].shape[:2]
-    first = max(GAP, *(len(name) for name in classes)) * LETTER_WIDTH + 3 * GAP
+    first = max(text_width(name, FONT_POINTS) for name in classes) + 4 * GAP
     row_height = max(height + GAP, LABEL_HEIGHT)
     canvas, labels = _canvas(first + count * (width + GAP) - GAP, len(classes) * row_height - GAP), []
     for row, name in enumerate(classes):

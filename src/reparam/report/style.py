@@ -26,6 +26,7 @@ __all__ = [
     "hide_frame",
     "new_figure",
     "plain",
+    "text_width",
 ]
 
 DOTS_PER_INCH = 192
@@ -113,6 +114,15 @@ def plain(text: str, limit: int = 24) -> str:
     line = " ".join(text.split())
     short = line if len(line) <= limit else line[: limit - 1] + "…"
     return "".join(sign if ord(sign) in _signs() else "?" for sign in short)
+
+
+def text_width(text: str, points: float) -> int:
+    """Pixels that a line of text takes, in the figures' font at this size."""
+    font = get_font(findfont(STYLE["font.family"]))
+    font.set_size(points, DOTS_PER_INCH)
+    font.set_text(text, 0.0)
+    width: int = font.get_width_height()[0]
+    return width // 64 + 1
 
 
 @cache

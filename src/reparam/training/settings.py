@@ -80,7 +80,7 @@ class Settings:
     patience: int = _setting(20, "evaluations without a better validation bound before stopping early", low=1)
     evaluate_every: int | None = _setting(None, "steps between evaluations, each with a checkpoint", low=1)
     num_samples: int = _setting(500, "importance samples of the final log-likelihood", low=1)
-    preset: str = _setting("standard", "what the settings that are left open mean", choices=("standard",))
+    preset: str = _setting("standard", "what the settings that are left open mean", choices=("standard", "best"))
     network: str | None = _setting(
         None,
         "of encoder and decoder; default: convolutional for images, residual-mlp for tables",
