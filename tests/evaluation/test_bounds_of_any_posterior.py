@@ -45,7 +45,7 @@ PAIRS = [
 @pytest.mark.parametrize(("posterior", "prior"), PAIRS)
 def test_a_bound_lies_below_the_log_likelihood_and_adds_up(posterior, prior):
     model = moved_model(posterior, prior)
-    found = bounds(model, [X[:20], X[20:]], num_samples=200, seed=0)
+    found = bounds(model, [(X[:20], None), (X[20:], None)], num_samples=200, seed=0)
     assert found.elbo_nats == pytest.approx(-(found.distortion_nats + found.rate_nats))
     assert found.elbo_nats < found.log_likelihood_nats + 5 * log_weights(model).var(0).sum().sqrt().item() / len(X)
     independent = posterior in ("diagonal-normal", "gamma", "beta", "von-mises", "bernoulli", "categorical")
@@ -67,7 +67,7 @@ def test_the_log_likelihood_of_coins_and_classes_is_the_sum_over_all_of_them(pos
     with torch.no_grad():
         joint = vae.log_likelihood_of(model, X, values.unsqueeze(1).expand(-1, len(X), *values.shape[1:]))
     exact = (joint - math.log(len(values))).logsumexp(0).mean().item()
-    found = bounds(model, [X], num_samples=2000, seed=0)
+    found = bounds(model, [(X, None)], num_samples=2000, seed=0)
     bias, error = bias_and_error_of_importance_weighting(log_weights(model), 2000)
     error *= math.sqrt(200 / 2000)
     assert found.log_likelihood_nats == pytest.approx(exact - bias, abs=5 * error + 1e-5)
