@@ -49,6 +49,8 @@ def workplace(tmp_path, monkeypatch):
             Image.fromarray(pixels).save(tmp_path / folder / f"{index}.png")
     table = generator.normal(size=(200, 4)).cumsum(axis=1)
     np.savetxt("measurements.csv", table, delimiter=",", header="a,b,c,d", comments="", fmt="%.4f")
+    counts = generator.poisson(generator.gamma(2, 5, size=(200, 1)) * [[1, 2, 4, 0.5]])
+    np.savetxt("counts.csv", counts, delimiter=",", header="a,b,c,d", comments="", fmt="%d")
     return tmp_path
 
 

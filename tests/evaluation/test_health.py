@@ -1,8 +1,10 @@
 """Findings say what is seen and what to do."""
 
+import pytest
 import torch
 
-from reparam.evaluation import health
+from reparam import noise, vae
+from reparam.evaluation import health, relative_to
 
 NUMBERS = {
     "active_units": 3,
@@ -13,6 +15,7 @@ NUMBERS = {
     "log_likelihood_nats": -10.0,
     "baseline": {"name": "full-covariance Gaussian", "log_likelihood_nats": -12.0},
 }
+LIKE = "Posteriors together look like the prior"
 LOC = torch.randn(1000, 8, generator=torch.Generator().manual_seed(0))
 SCALE = torch.full_like(LOC, 0.1)
 
@@ -55,6 +58,19 @@ def test_a_run_cut_short_is_named() -> None:
 
 def test_posteriors_far_from_the_prior_are_named() -> None:
     assert levels(loc=LOC + 2)["Samples may differ from the data"] == "advice"
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [vae.unit_gamma(4), vae.uniform_interval(4), vae.uniform_direction(3), vae.uniform_angles(4), vae.fair_coins(4)],
+)
+def test_posteriors_that_are_the_prior_are_found_good_whatever_it_is(prior: vae.FixedPrior) -> None:
+    law = prior()
+    draws = law.sample((2000,), generator=noise.generator(1))
+    exactly = relative_to(law, draws, torch.zeros_like(draws))  # posteriors of no width, spread as the prior is
+    assert {finding.title: finding.level for finding in health(NUMBERS, [], *exactly)}[LIKE] == "good"
+    narrow = relative_to(law, draws[:1].expand(100, -1), torch.full((100, 4), 1e-3))
+    assert LIKE not in {finding.title for finding in health(NUMBERS, [], *narrow)}
 
 
 def test_few_effective_samples_make_a_cautious_estimate() -> None:

@@ -2,12 +2,13 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
 from reparam import noise, vae
 from reparam.errors import UsageError
-from reparam.planning import make_objective
+from reparam.planning import make_objective, make_plan, read_examples
 from reparam.training import settings as training_settings
 from reparam.training.settings import Settings
 
@@ -132,3 +133,17 @@ def test_enumerating_too_many_values_is_refused_before_it_is_tried():
 def test_a_vampprior_knows_no_condition():
     with pytest.raises(UsageError, match="for which no condition is known"):
         vae.assemble(tiny("diagonal-normal", "vampprior", num_features=2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"posterior": "gamma", "prior": "mixture"}, "law of real numbers, and the gamma posterior one of positive"),
+        ({"posterior": "categorical", "objective": "dreg"}, "classes cannot move; use elbo"),
+        ({"posterior": "iaf", "objective": "stl"}, "a pass of each network for every dimension; use objective elbo"),
+    ],
+)
+def test_a_plan_is_refused_before_anything_is_built(settings, sentence):
+    examples = read_examples(np.random.default_rng(0).normal(size=(60, 3)), Settings())
+    with pytest.raises(UsageError, match=sentence):
+        make_plan(examples, Settings(**settings))

@@ -8,7 +8,7 @@ from reparam.evaluation.annealing import Agreement, Annealed, agreement, anneale
 from reparam.evaluation.baselines import gaussian_baseline, gaussian_log_likelihood, linear_residuals
 from reparam.evaluation.bounds import Bounds, bounds, log_likelihood
 from reparam.evaluation.collapse import CollapseCheck, collapse_check
-from reparam.evaluation.health import Finding, health
+from reparam.evaluation.health import Finding, health, relative_to
 from reparam.evaluation.importance import Precision
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "health",
     "linear_residuals",
     "log_likelihood",
+    "relative_to",
 ]

@@ -20,7 +20,7 @@ from reparam.data.scaling import Scaling
 from reparam.data.schema import Examples, Schema
 from reparam.data.splits import Split
 from reparam.errors import DataError, RunError, UsageError
-from reparam.evaluation import bounds, gaussian_baseline, health, log_likelihood
+from reparam.evaluation import bounds, gaussian_baseline, health, log_likelihood, relative_to
 from reparam.gallery import make_gallery
 from reparam.planning import condition_of, make_feed, misfit, read_examples, split_examples
 from reparam.runs import Run
@@ -236,7 +236,8 @@ class TrainedVAE:
             }
             | ({} if self.condition is None else {"given": list(self.condition.names)}),
         }
-        findings = health(numbers, self.run.metrics(), found.latent_loc, found.latent_scale)
+        latents = relative_to(self.model.prior(), found.latent_loc, found.latent_scale)
+        findings = health(numbers, self.run.metrics(), *latents)
         numbers["health"] = [finding._asdict() for finding in findings]
         self.run.write_json("evaluation.json", numbers)
         return numbers
