@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from reparam.errors import UsageError
+from reparam.evaluation.importance import effective_sample_size
 from reparam.samplers import annealed_bound
-from reparam.vae import LatentVariableModel
+from reparam.vae import LatentVariableModel, importance_weighted_bound
 
 __all__ = ["Agreement", "Annealed", "agreement", "annealed_log_likelihood"]
 
@@ -136,9 +137,9 @@ def annealed_log_likelihood(
 
 def _summary(log_weights_SB: Tensor, step_size: Tensor) -> Annealed:
     num_chains = len(log_weights_SB)
-    effective = (2 * log_weights_SB.logsumexp(0) - (2 * log_weights_SB).logsumexp(0)).exp()
+    effective = effective_sample_size(log_weights_SB)
     return Annealed(
-        log_likelihood=log_weights_SB.logsumexp(0) - math.log(num_chains),
+        log_likelihood=importance_weighted_bound(log_weights_SB),
         standard_error=((num_chains / effective - 1).clamp(min=0) / (num_chains - 1)).sqrt(),
         effective_sample_size=effective,
         step_size=step_size,
