@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reparam.cli._shared import evaluation_rows
+from reparam.cli._evaluation import evaluation_rows
 
 
 @pytest.fixture

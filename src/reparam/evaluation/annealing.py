@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from reparam.distributions import Chained, MixtureSameFamily
 from reparam.errors import UsageError
 from reparam.samplers import annealed_bound
-from reparam.vae import LatentVariableModel
+from reparam.vae import LatentVariableModel, central_value
 
 __all__ = ["Agreement", "Annealed", "agreement", "annealed_log_likelihood"]
 
@@ -211,6 +212,10 @@ def agreement(
 
 
 def _unconstrained(law: Distribution) -> bool:
+    if isinstance(law, MixtureSameFamily):
+        return _unconstrained(law.component_distribution)
+    if isinstance(law, Chained):
+        return _unconstrained(law.first) and _unconstrained(law.conditional(central_value(law.first)))
     support = law.support
     while isinstance(support, constraints.independent):
         support = support.base_constraint
