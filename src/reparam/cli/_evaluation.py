@@ -53,9 +53,9 @@ def _rows_of(found: dict[str, Any]) -> str:
 def _gap(found: dict[str, Any]) -> list[tuple[str, str]]:
     information = f"{found['information_nats']:,.2f} ± {found['information_standard_error_nats']:,.2f}"
     gap = f"{found['gap_nats']:,.2f} ± {found['gap_standard_error_nats']:,.2f}"
-    said = f"{found['rate_nats']:,.2f} nats = {information} tell rows apart + {gap} gap to the prior"
+    said = f"{found['rate_nats']:,.2f} nats by draws = {information} tell rows apart + {gap} gap to the prior"
     if found["saturated"]:
-        said += f"; more rows would tell more and leave a smaller gap (log N is {found['most_information_nats']:.2f})"
+        said += f", at most: N rows cannot show more information than log N = {found['most_information_nats']:.2f}"
     return [("rate", f"{said}; {_rows_of(found)}, 1 draw each")]
 
 
@@ -63,17 +63,16 @@ def _probes(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for name in ("nearest", "linear"):
         probe = found[name]
-        said = f"{_percent(probe['accuracy'])} ± {_percent(probe['standard_error'])} right ({probe['name']})"
-        rows.append((f"labels, {name}", f"{said}; chance {_percent(probe['chance'])}"))
+        said = f"{_share(probe)} right by {probe['name']}; chance {100 * probe['chance']:.1f} %"
+        rows.append((f"labels, {name}", said))
     learned = found["protocol"]["learned_from"]
     return [*rows, ("  protocol", f"{_rows_of(found)}, learned from {learned}; {found['protocol']['feature_space']}")]
 
 
 def _samples(found: dict[str, Any]) -> list[tuple[str, str]]:
     reference = found["reference"]
-    test, real = found["two_sample_test"], reference["two_sample_test"]
-    told = [f"{_percent(each['accuracy'])} ± {_percent(each['standard_error'])}" for each in (test, real)]
-    rows = [("samples told apart", f"{told[0]} of the time; real rows {told[1]}, a guess 50.0 %")]
+    told, real = _share(found["two_sample_test"]), _share(reference["two_sample_test"])
+    rows = [("samples told apart", f"{told} of the time; real rows {real}, a guess 50 %")]
     near, other = found["neighbours"], reference["neighbours"]
     for name in ("precision", "recall", "density", "coverage"):
         rows.append((f"samples, {name}", f"{near[name]:.3f}; real rows {other[name]:.3f}"))
@@ -104,8 +103,8 @@ def _disentanglement(found: dict[str, Any]) -> list[tuple[str, str]]:
     return [*rows, ("  protocol", f"{said}; {protocol['feature_space']}")]
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _share(found: dict[str, Any]) -> str:
+    return f"{100 * found['accuracy']:.1f} ± {100 * found['standard_error']:.1f} %"
 
 
 MEASURES = {
