@@ -179,7 +179,7 @@ def measure(subject: Subject, choices: Choices, say: Callable[[str], None] | Non
     }
     for name, result in _measures(subject, choices, feed, found, say):
         if "protocol" in result:
-            result["protocol"] |= protocol
+            result["protocol"] = protocol | result["protocol"]
         numbers[name] = result
     return numbers
 

@@ -65,7 +65,7 @@ def evaluate(
     tell the labels?), samples (can they be told from test rows?), annealing (a second opinion on the log-likelihood),
     disentanglement (a latent for each factor?). Also written to RUN/evaluation.json.
 
-    Example: reparam evaluate runs/digits --samples 1000 --measures probes,samples
+    Example: reparam evaluate runs/digits --measures probes,samples
     """
     from reparam.training.progress import console_watcher
 

@@ -95,7 +95,10 @@ def _refusable(measure: Callable[..., dict[str, Any]]) -> Callable[..., dict[str
 
 @torch.no_grad()
 def latent_means(model: VAE, seen: Seen) -> Array:
-    """Posterior means, ``[N, D]``, latents of any shape made flat."""
+    """Posterior means, ``[N, D]``, latents of any shape made flat.
+
+    Of grey values as they are, where the model sees probabilities of white: what ``encode`` gives.
+    """
     parts = [moments(part.encoder(x))[0].flatten(1) for part, x in in_parts(model.given(seen.condition), seen.x, BATCH)]
     return torch.cat(parts).double().cpu().numpy()
 
@@ -140,6 +143,7 @@ def measure_probes(train_z: Array, train_labels: Array, test_z: Array, test_labe
             "split": "test",
             "num_rows": len(test_z),
             "learned_from": f"{len(train_z)} training rows",
+            "binarize": "none",
             "feature_space": f"posterior means, {test_z.shape[1]} numbers",
         },
     }
@@ -252,6 +256,7 @@ def measure_disentanglement(
             "num_rows": len(test_z),
             "factors": list(train_factors),
             "learned_from": f"{len(train_z)} training rows",
+            "binarize": "none",
             "feature_space": f"posterior means, {test_z.shape[1]} numbers",
         }
     }

@@ -120,8 +120,8 @@ def _annealing(found: Found, _: Found) -> Section:
     ]
     caption = (
         f"{found['sentence'][0].upper()}{found['sentence'][1:]}. Both are lower bounds on average, so the higher one "
-        f"is nearer to the truth. {count(protocol['num_chains'], 'chain')} of {count(protocol['num_steps'], 'step')} and "
-        f"{count(protocol['num_samples'], 'importance sample')} a row."
+        f"is nearer to the truth. {count(protocol['num_chains'], 'chain')} of {count(protocol['num_steps'], 'step')} "
+        f"and {count(protocol['num_samples'], 'importance sample')} a row."
     )
     return Section(boxed(values_table(["", "log-likelihood"], rows), caption, "A second opinion on the log-likelihood"))
 
