@@ -46,8 +46,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="Known factors for disentanglement, comma-separated: columns of the table, or label. "
-            "[default: label]",
+            help="Known factors for disentanglement, comma-separated: columns of the table, or label. [default: label]",
             show_default=False,
         ),
     ] = None,
