@@ -1,9 +1,9 @@
 """What a decoder noise fixed at 1 costs, against one that is learned: ``python -m reproductions.calibration``.
 
 A table that scikit-learn ships, its columns scaled to variance 1. With the noise fixed, a latent is worth having only
-where it explains more variance than the noise (for linear decoders: an eigenvalue of the covariance above 1; Lucas et al.
-2019, arXiv:1911.02469); the rest of the table is called noise. Fitting the noise afterwards mends the scale, and not what
-was not learned (Rybkin et al. 2021, arXiv:2006.13202).
+where it explains more variance than the noise (for linear decoders: an eigenvalue of the covariance above 1; Lucas et
+al. 2019, arXiv:1911.02469); the rest of the table is called noise. Fitting the noise afterwards mends the scale, and
+not what was not learned (Rybkin et al. 2021, arXiv:2006.13202).
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from reparam import Settings, noise, vae
 from reparam.planning import split_examples
 from reparam.trained import TrainedVAE
 from reproductions.experiment import main, t_interval, trained
-from reproductions.row import started
+from reproductions.row import NEVER, started
 
 LATENTS = 15
 
@@ -26,9 +26,7 @@ def measure(*, epochs: int = 300, seeds: int = 5) -> dict[str, Any]:
     table = load_breast_cancer().data
     runs = []
     for seed in range(seeds):
-        settings = Settings(
-            seed=seed, epochs=epochs, batch_size=64, test_fraction=0.2, patience=1_000_000, num_samples=500
-        )
+        settings = Settings(seed=seed, epochs=epochs, batch_size=64, test_fraction=0.2, patience=NEVER, num_samples=500)
         for noise_is in ("fixed at 1", "learned"):
             model = started(lambda x, learned=noise_is == "learned": network(x, learned), torch.from_numpy(table), seed)
             with trained(table, settings, model) as run:
@@ -82,9 +80,9 @@ def section(result: dict[str, Any]) -> str:
     for run in result["runs"]:
         by_noise.setdefault(run["noise"], []).append(run)
     lines = [
-        f"The breast cancer table of scikit-learn, {result['rows']} rows of {result['columns']} columns scaled to variance "
-        f"1; residual MLPs, {result['latents']} latents, {result['epochs']} epochs; means over {len(seeds)} seeds, each "
-        "with a split of its own. Of a linear decoder with its noise fixed at 1, theory says that "
+        f"The breast cancer table of scikit-learn, {result['rows']} rows of {result['columns']} columns scaled to "
+        f"variance 1; residual MLPs, {result['latents']} latents, {result['epochs']} epochs; means over {len(seeds)} "
+        "seeds, each with a split of its own. Of a linear decoder with its noise fixed at 1, theory says that "
         f"{result['eigenvalues_above_1']} latents are worth their cost.",
         "",
         "| decoder noise | log-likelihood of the test rows, nats | rate, nats | active units |",
@@ -95,14 +93,16 @@ def section(result: dict[str, Any]) -> str:
             sum(run[key] for run in runs) / len(runs) for key in ("log_likelihood_nats", "rate_nats", "active_units")
         )
         lines.append(f"| {name} | {likelihood:.2f} | {rate:.2f} | {active:.1f} |")
-    learned = by_noise.pop("learned")
     gains = [
-        f"{t_interval([ours['log_likelihood_nats'] - theirs['log_likelihood_nats'] for ours, theirs in pairs])} nats over "
-        f"noise {name}"
+        f"{t_interval(_gains(by_noise['learned'], runs))} nats over noise {name}"
         for name, runs in by_noise.items()
-        for pairs in [list(zip(learned, runs, strict=True))]
+        if name != "learned"
     ]
     return "\n".join([*lines, "", f"Learned noise gains {', and '.join(gains)}."])
+
+
+def _gains(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[float]:
+    return [a["log_likelihood_nats"] - b["log_likelihood_nats"] for a, b in zip(ours, theirs, strict=True)]
 
 
 if __name__ == "__main__":

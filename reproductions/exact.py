@@ -1,7 +1,7 @@
 """Posteriors against the closed form: ``python -m reproductions.exact``.
 
-The decoder of a linear-Gaussian model is given and does not move, so that ``log p(x)`` is known. A posterior that can be
-the true one should leave no gap; one of independent dimensions leaves a gap that has a closed form as well.
+The decoder of a linear-Gaussian model is given and does not move, so that ``log p(x)`` is known. A posterior that can
+be the true one should leave no gap; one of independent dimensions leaves a gap that has a closed form as well.
 """
 
 import math
@@ -38,9 +38,9 @@ def measure(*, steps: int = 600) -> dict[str, Any]:
 def section(result: dict[str, Any]) -> str:
     """Of the page of results."""
     lines = [
-        f"The decoder is that of a linear-Gaussian model and given; a linear encoder learns for {result['steps']} steps, "
-        "from the prior. The gap is what the bound falls short of the exact log-likelihood. Gap to expect: 0 where the "
-        "truth is among the posteriors, else the KL of the best of them, in closed form.",
+        f"The decoder is that of a linear-Gaussian model and given; a linear encoder learns for {result['steps']} "
+        "steps, from the prior. The gap is what the bound falls short of the exact log-likelihood. Gap to expect: 0 "
+        "where the truth is among the posteriors, else the KL of the best of them, in closed form.",
         "",
         "| posterior | gap to expect, nats | gap found, nats |",
         "|---|---|---|",

@@ -17,6 +17,9 @@ from reparam.errors import DataError
 from reparam.vae import VAE
 from reproductions.models import PIXELS
 
+NEVER = 1_000_000
+"""Patience, in evaluations, that no run exhausts: no early stopping."""
+
 RESULTS = Path(__file__).with_name("results")
 
 Setting = Literal["budget", "full"]

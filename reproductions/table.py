@@ -17,6 +17,11 @@ MEASUREMENTS = {
     "exact": ("Posteriors against the closed form", exact.section),
 }
 
+COLUMNS = (
+    *("row", "model", "published", "run by others", "setting", "ours", "effective samples", "ELBO", "active units"),
+    *("steps", "minutes", "device"),
+)
+
 HEAD = """# Published results, run again
 
 Made by `make reproductions-table` from the files in `reproductions/results/`; do not edit by hand. A row without a file
@@ -32,8 +37,8 @@ make reproductions-table                                      # writes this page
 `DATA` is the folder of MNIST's four files. The *full* setting is the paper's, as near as ours comes; it wants a GPU, or
 days. The *budget* setting is made for two cores and half an hour of training, and says what it changed. *Ours* is the
 importance-weighted log-likelihood of all test rows in nats, with the standard error of the mean over rows and the
-effective sample size of the weights; how much a number varies from training to training, other seeds would tell. Numbers
-of others are printed where a source was seen, which is named.
+effective sample size of the weights; how much a number varies from training to training, other seeds would tell.
+Numbers of others are printed where a source was seen, which is named.
 
 """
 
@@ -56,9 +61,8 @@ def _study(study: Study, results: Path) -> str:
         "",
         f"Budget: {'; '.join(common)}.",
         "",
-        "| row | model | published | run by others | setting | ours | effective samples | ELBO | active units | steps | "
-        "minutes | device |",
-        "|" + "---|" * 12,
+        f"| {' | '.join(COLUMNS)} |",
+        "|" + "---|" * len(COLUMNS),
     ]
     for row, phrase in zip(study.rows, phrases, strict=True):
         own = [each for each in phrase if each not in common]
@@ -73,8 +77,10 @@ def _lines(row: Row, budget: str, results: Path) -> list[str]:
         for setting in ("budget", "full")
         for path in sorted(results.glob(f"{row.name}-{setting}-*.json"))
     ]
-    rows = [[_setting(result, budget), *_ours(result)] for result in found] or [[budget, "not run yet", *[""] * 6]]
-    return ["| " + " | ".join([*start, *cells]) + " |" for cells in rows]
+    lines = [[*start, _setting(result, budget), *_ours(result)] for result in found]
+    if not found:
+        lines = [[*start, budget, "not run yet"]]
+    return ["| " + " | ".join([*cells, *[""] * (len(COLUMNS) - len(cells))]) + " |" for cells in lines]
 
 
 def _setting(result: dict[str, Any], budget: str) -> str:

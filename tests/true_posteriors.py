@@ -1,8 +1,8 @@
 """Posteriors trained where the truth is known: the decoder of a linear-Gaussian model, which does not move.
 
 ``z ~ N(0, I)``, ``x | z ~ N(Wz + m, σ²I)``: ``log p(x)`` has a closed form. At the exact posterior
-``log p(x, z) - log q(z|x)`` is ``log p(x)`` for every draw z; what is left between the two is what the posterior has not
-learned.
+``log p(x, z) - log q(z|x)`` is ``log p(x)`` for every draw z; what is left between the two is what the posterior has
+not learned.
 """
 
 import math

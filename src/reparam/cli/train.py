@@ -33,8 +33,7 @@ def train(
     ] = None,
     resume: Annotated[Path | None, _option("Go on with a run that was stopped.", "none", "RUN")] = None,
     preset: Annotated[
-        str | None,
-        _option("Stands in for what is left open: standard; or best, about an hour on two cores.", "standard"),
+        str | None, _option("Stands in for what is left open: standard; or best, about an hour on two cores.", "standard")
     ] = None,
     epochs: Annotated[
         int | None, _option("Passes through the data.", "enough for 13,000 steps, fewer for large images")
