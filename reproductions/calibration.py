@@ -16,7 +16,7 @@ from reparam import Settings, noise, vae
 from reparam.planning import split_examples
 from reparam.trained import TrainedVAE
 from reproductions.experiment import main, t_interval, trained
-from reproductions.row import NEVER, started
+from reproductions.row import NEVER
 
 LATENTS = 15
 
@@ -28,7 +28,7 @@ def measure(*, epochs: int = 300, seeds: int = 5) -> dict[str, Any]:
     for seed in range(seeds):
         settings = Settings(seed=seed, epochs=epochs, batch_size=64, test_fraction=0.2, patience=NEVER, num_samples=500)
         for noise_is in ("fixed at 1", "learned"):
-            model = started(lambda x, learned=noise_is == "learned": network(x, learned), torch.from_numpy(table), seed)
+            model = network(table.shape[1], seed, learned=noise_is == "learned")
             with trained(table, settings, model) as run:
                 runs.append({"seed": seed, "noise": noise_is, **numbers_of(run, table)})
                 if noise_is == "fixed at 1":
@@ -45,16 +45,17 @@ def measure(*, epochs: int = 300, seeds: int = 5) -> dict[str, Any]:
     }
 
 
-def network(x: torch.Tensor, learned: bool) -> vae.VAE:
-    """Residual MLPs of width 64; the noise starts at 1 and may stay there."""
-    columns = x.shape[1]
+def network(columns: int, seed: int, *, learned: bool) -> vae.VAE:
+    """Residual MLPs of width 64 with fresh weights; the noise starts at 1 and may stay there."""
     likelihood = vae.Gaussian((columns,))
     likelihood.log_scale.requires_grad_(learned)
-    return vae.VAE(
-        vae.Conditional(vae.MLP(columns, 2 * LATENTS, width=64, zero_head=True), vae.DiagonalNormal()),
-        vae.Conditional(vae.MLP(LATENTS, columns, width=64), likelihood),
-        vae.StandardNormal(LATENTS),
-    )
+    with torch.random.fork_rng(devices=[]):
+        noise.seed_global(seed, "reproduction")
+        return vae.VAE(
+            vae.Conditional(vae.MLP(columns, 2 * LATENTS, width=64, zero_head=True), vae.DiagonalNormal()),
+            vae.Conditional(vae.MLP(LATENTS, columns, width=64), likelihood),
+            vae.StandardNormal(LATENTS),
+        )
 
 
 @torch.no_grad()
@@ -64,7 +65,9 @@ def fit_noise(run: TrainedVAE, table: Any) -> None:
     x = torch.from_numpy(run.scaling.apply(table[rows]))
     z = run.model.encoder(x).sample((32,), generator=noise.generator(0))
     error = (x - run.model.decoder(z.flatten(0, 1)).mean.unflatten(0, z.shape[:2])).square().mean((0, 1))
-    run.model.decoder.family.log_scale.copy_(error.log() / 2)
+    likelihood = run.model.decoder.family
+    assert isinstance(likelihood, vae.Gaussian)
+    likelihood.log_scale.copy_(error.log() / 2)
 
 
 def numbers_of(run: TrainedVAE, table: Any) -> dict[str, Any]:

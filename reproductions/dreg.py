@@ -78,7 +78,7 @@ def step_times(model: VAE, *, draws: int, rounds: int, batch_size: int = 64) -> 
     """Median of a step (loss, gradient, Adam) of each objective, taking turns, in milliseconds; and of the ratio."""
     objectives = (ImportanceWeighted(draws, gradient="pathwise"), ImportanceWeighted(draws))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-5, fused=True)
-    x = noise.bernoulli(torch.full((batch_size, *model.decoder.family.offset.shape), 0.5), generator=noise.generator(0))
+    x = noise.bernoulli(torch.full((batch_size, 1, 8, 8), 0.5), generator=noise.generator(0))
     times: list[list[float]] = [[], []]
     for index in range(rounds + 10):
         for objective, column in zip(objectives, times, strict=True):

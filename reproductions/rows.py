@@ -111,7 +111,7 @@ def _davidson() -> Study:
         "Davidson et al. 2018 (arXiv:1804.00891), table 1",
         "MNIST, binarised anew each time an image is seen. d is degrees of freedom: the sphere has d + 1 coordinates. "
         "Networks, step size and batches of the full setting are the paper's; length of training, early stopping and "
-        "KL warm-up are ours. The draws of the paper's posterior had a biased gradient; those of ours are exact.",
+        "KL warm-up are ours. The gradient of a draw is biased in the authors' published code; ours is exact.",
         tuple(rows),
     )
 

@@ -61,7 +61,7 @@ def test_noise_is_fitted_to_the_squared_error_of_the_training_rows():
     # A decoder that says 2 whatever z is: of columns of mean 0 and variance 1, that is wrong by 1 + 4.
     table = torch.randn(200, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64).numpy()
     settings = reparam.Settings(epochs=1, num_samples=2)
-    with trained(table, settings, calibration.network(torch.zeros(1, 3), learned=False)) as run:
+    with trained(table, settings, calibration.network(3, 0, learned=False)) as run:
         with torch.no_grad():
             for parameter in run.model.decoder.network.parameters():
                 parameter.zero_()
@@ -72,7 +72,7 @@ def test_noise_is_fitted_to_the_squared_error_of_the_training_rows():
 
 def test_a_noise_that_is_fixed_stays_at_1():
     for learned in (True, False):
-        family = calibration.network(torch.zeros(3, 4), learned).decoder.family
+        family = calibration.network(4, 0, learned=learned).decoder.family
         assert isinstance(family, Gaussian)
         assert family.log_scale.requires_grad is learned
         assert family.scale.detach().numpy() == pytest.approx(1.0, abs=1e-6)
