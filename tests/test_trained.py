@@ -121,7 +121,7 @@ def test_evaluation_beats_what_no_latents_would_give(trained_table: reparam.Trai
     assert numbers["bits_per_dim"] is None
     assert numbers["log_scale_nats"] == pytest.approx(sum(math.log(s) for s in trained_table.scaling.scale))
     assert numbers["protocol"] == {
-        "split": "test", "num_examples": 30, "num_samples": 20, "binarize": "none", "seed": 0,
+        "split": "test", "num_examples": 30, "num_samples": 20, "precision": "float32", "binarize": "none", "seed": 0,
     }  # fmt: skip
 
 

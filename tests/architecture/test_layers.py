@@ -23,6 +23,7 @@ _LIBRARY = [
     "report",
     "planning",
     "gallery",
+    "measuring",
     "pipeline",
     "trained",
 ]
@@ -49,6 +50,7 @@ MAY_IMPORT = {
     "report": {"errors", "runs", "data.schema"},
     "planning": {"errors", "vae", "data", "training"},
     "gallery": {"errors", "data"},
+    "measuring": {"errors", "noise", "vae", "data", "training", "evaluation", "planning"},
     "trained": set(_LIBRARY) - {"trained", "pipeline"},
     "pipeline": set(_LIBRARY) - {"pipeline"},
     "cli": {*_LIBRARY, "checking", "comparison"},

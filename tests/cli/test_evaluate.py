@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reparam.cli._shared import evaluation_rows
+from reparam.cli._evaluation import evaluation_rows
 
 
 @pytest.fixture
@@ -46,7 +46,8 @@ NUMBERS = {
     "log_likelihood_nats": -1234.5, "standard_error_nats": 0.25, "log_scale_nats": None, "bits_per_dim": None,
     "baseline": None, "distortion_nats": 1230.0, "rate_nats": 8.0, "elbo_nats": -1238.0, "num_samples": 1000,
     "effective_sample_size": 41.72, "active_units": 3, "latent_dim": 8, "num_rows": 10_000, "health": [],
-    "protocol": {"split": "test", "num_examples": 10_000, "binarize": "none", "seed": 1},
+    "protocol": {"split": "test", "num_examples": 10_000, "binarize": "none", "seed": 1,
+                 "precision": "float32"},
 }  # fmt: skip
 
 

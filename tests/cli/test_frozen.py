@@ -17,7 +17,7 @@ OPTIONS = {
     "train": "--out --config --resume --preset --epochs --batch-size --latent-dim --learning-rate --seed --device "
     "--precision --posterior --prior --objective --likelihood --library-size --binarize --condition --resize "
     "--skip-bad --json",
-    "evaluate": "--samples --seed --device --json",
+    "evaluate": "--samples --measures --factors --precision --seed --device --json",
     "encode": "--out --device --json",
     "reconstruct": "--out --device --json",
     "sample": "--out --num --given --seed --device --json",

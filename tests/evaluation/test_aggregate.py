@@ -6,11 +6,11 @@ import pytest
 import torch
 from scipy import stats
 
-from reparam import noise
+from reparam import noise, vae
 from reparam.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 from reparam.errors import UsageError
 from reparam.evaluation import aggregate
-from reparam.evaluation.aggregate import aggregate_gap
+from reparam.evaluation.aggregate import aggregate_gap, largest_shift
 from tests.linear_gaussian import LinearGaussian
 from tests.statistical.instruments import FALSE_ALARM
 
@@ -106,3 +106,16 @@ def test_the_standard_error_is_that_of_repetitions() -> None:
 def test_what_does_not_go_together_is_refused(posterior, prior, num_samples, text) -> None:
     with pytest.raises(UsageError, match=text):
         aggregate_gap(posterior, prior, generator=noise.generator(0), num_samples=num_samples)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [vae.unit_gamma(4), vae.uniform_interval(4), vae.uniform_direction(3), vae.uniform_angles(4), vae.fair_coins(4)],
+)
+def test_posteriors_that_are_the_prior_are_not_shifted_whatever_it_is(prior: vae.FixedPrior) -> None:
+    draws = prior().sample((2000,), generator=noise.generator(1))
+    made = noise.generator(2)
+    assert largest_shift(prior(), draws, torch.zeros_like(draws), generator=made) < 0.3  # spread as the prior is
+    assert largest_shift(prior(), draws[:1].expand(100, -1), torch.full((100, 4), 1e-3), generator=made) > 1
+    away = draws + 2 * draws.std(0)
+    assert largest_shift(prior(), away, torch.zeros_like(draws), generator=made) == pytest.approx(2, abs=0.4)

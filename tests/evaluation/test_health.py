@@ -1,10 +1,8 @@
 """Findings say what is seen and what to do."""
 
 import pytest
-import torch
 
-from reparam import noise, vae
-from reparam.evaluation import health, relative_to
+from reparam.evaluation import health
 
 NUMBERS = {
     "active_units": 3,
@@ -14,14 +12,20 @@ NUMBERS = {
     "num_samples": 500,
     "log_likelihood_nats": -10.0,
     "baseline": {"name": "full-covariance Gaussian", "log_likelihood_nats": -12.0},
-}
+    "kl_per_dimension_nats": [1.5] * 8,
+    "aggregate": {
+        "num_rows": 1000, "rate_nats": 12.0, "information_nats": 11.8, "gap_nats": 0.2, "largest_shift": 0.1,
+        "gap_standard_error_nats": 0.05, "saturated": False,
+    },
+}  # fmt: skip
+AGGREGATE = NUMBERS["aggregate"]
 LIKE = "Posteriors together look like the prior"
-LOC = torch.randn(1000, 8, generator=torch.Generator().manual_seed(0))
-SCALE = torch.full_like(LOC, 0.1)
+MOMENTS = "Posteriors together have mean and spread of the prior"
+DIFFER = "Samples may differ from the data"
 
 
-def levels(numbers: dict | None = None, metrics: list | None = None, loc: torch.Tensor = LOC) -> dict[str, str]:
-    return {finding.title: finding.level for finding in health(NUMBERS | (numbers or {}), metrics or [], loc, SCALE)}
+def levels(numbers: dict | None = None, metrics: list | None = None) -> dict[str, str]:
+    return {finding.title: finding.level for finding in health(NUMBERS | (numbers or {}), metrics or [])}
 
 
 def bounds(train: list[float], validation: list[float]) -> list[dict]:
@@ -56,21 +60,33 @@ def test_a_run_cut_short_is_named() -> None:
     assert levels(metrics=bounds(rising, rising))["It was still getting better when it ended"] == "advice"
 
 
-def test_posteriors_far_from_the_prior_are_named() -> None:
-    assert levels(loc=LOC + 2)["Samples may differ from the data"] == "advice"
-
-
 @pytest.mark.parametrize(
-    "prior",
-    [vae.unit_gamma(4), vae.uniform_interval(4), vae.uniform_direction(3), vae.uniform_angles(4), vae.fair_coins(4)],
+    ("changes", "title", "level"),
+    [
+        ({}, LIKE, "good"),
+        ({"gap_nats": 1.3}, DIFFER, "advice"),
+        ({"gap_nats": 1.3, "gap_standard_error_nats": 0.5}, LIKE, "good"),  # within the error of its draws
+        ({"gap_nats": 5.0, "saturated": True}, MOMENTS, "good"),
+        ({"gap_nats": 5.0, "saturated": True, "largest_shift": 0.8}, DIFFER, "advice"),
+        ({"saturated": True, "largest_shift": 0.8}, LIKE, "good"),  # an upper bound that is small is small
+    ],
 )
-def test_posteriors_that_are_the_prior_are_found_good_whatever_it_is(prior: vae.FixedPrior) -> None:
-    law = prior()
-    draws = law.sample((2000,), generator=noise.generator(1))
-    exactly = relative_to(law, draws, torch.zeros_like(draws))  # posteriors of no width, spread as the prior is
-    assert {finding.title: finding.level for finding in health(NUMBERS, [], *exactly)}[LIKE] == "good"
-    narrow = relative_to(law, draws[:1].expand(100, -1), torch.full((100, 4), 1e-3))
-    assert LIKE not in {finding.title for finding in health(NUMBERS, [], *narrow)}
+def test_the_gap_to_the_prior_is_named_in_nats(changes: dict, title: str, level: str) -> None:
+    found = levels({"aggregate": AGGREGATE | changes})
+    assert {LIKE, DIFFER, MOMENTS} & set(found) == {title}
+    assert found[title] == level
+
+
+def test_a_gap_that_was_not_measured_is_not_judged() -> None:
+    assert not {LIKE, DIFFER, MOMENTS} & set(levels({"aggregate": {"left_out": "two rows are needed"}}))
+
+
+def test_latents_that_depend_on_each_other_are_no_units() -> None:
+    (said,) = (
+        finding for finding in health(NUMBERS | {"kl_per_dimension_nats": None}, []) if "latent" in finding.title
+    )
+    assert said.title == "3 of 8 latent coordinates are in use"
+    assert "follow the prior" not in said.text
 
 
 def test_few_effective_samples_make_a_cautious_estimate() -> None:

@@ -2,7 +2,9 @@
 
 import json
 import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +22,6 @@ __all__ = [
     "aligned",
     "command",
     "emit",
-    "evaluation_rows",
     "free_name",
     "load_run",
 ]
@@ -65,14 +66,29 @@ def emit(result: dict[str, Any], lines: list[str], as_json: bool) -> None:
 
 
 def aligned(rows: list[tuple[str, str]]) -> list[str]:
-    """Names and values in two columns.
+    """Names and values in two columns; in a terminal, long values go on below where they began.
 
     Example:
         >>> aligned([("a", "1"), ("long", "2")])
         ['a     1', 'long  2']
     """
     width = max(len(name) for name, _ in rows)
-    return [f"{name:<{width}}  {value}" for name, value in rows]
+    columns = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else None
+    return [line for name, value in rows for line in _wrapped(f"{name:<{width}}  ", value, columns)]
+
+
+def _wrapped(name: str, value: str, columns: int | None) -> list[str]:
+    """A name and its value in lines of at most so many columns; a command stays in one, to be copied."""
+    if columns is None or name.strip() == "next":
+        return [name + value]
+    return textwrap.wrap(
+        value,
+        max(columns, len(name) + 20),
+        initial_indent=name,
+        subsequent_indent=" " * len(name),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def free_name(wanted: str, taken: Iterable[str]) -> str:
@@ -86,37 +102,3 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
     return next(
         name for name in (wanted, *(f"{wanted}_{number}" for number in range(2, len(used) + 3))) if name not in used
     )
-
-
-def evaluation_rows(numbers: dict[str, Any]) -> list[tuple[str, str]]:
-    """The numbers of an evaluation for people: names and values, with their error and how they were obtained."""
-    value, baseline, shift = numbers["log_likelihood_nats"], numbers["baseline"], numbers["log_scale_nats"]
-    of = "" if shift is None else ", standardised values"
-    rows = [("test log-likelihood", f"{value:,.2f} ± {numbers['standard_error_nats']:,.2f} nats (standard error){of}")]
-    if shift is not None:
-        rows.append(("in the data's units", f"{value - shift:,.2f} nats"))
-    if numbers["bits_per_dim"] is not None:
-        rows.append(("bits per dimension", f"{numbers['bits_per_dim']:.3f}"))
-    if baseline is not None:
-        ahead = value - baseline["log_likelihood_nats"]
-        compared = f"model: {abs(ahead):,.2f} {'better' if ahead > 0 else 'worse'}"
-        rows.append(("baseline", f"{baseline['log_likelihood_nats']:,.2f} nats, {baseline['name']} ({compared})"))
-    terms = f"distortion {numbers['distortion_nats']:,.2f} + rate {numbers['rate_nats']:,.2f}"
-    effective = f"{numbers['effective_sample_size']:,.1f} effective"
-    return [
-        *rows,
-        ("bound (ELBO)", f"{numbers['elbo_nats']:,.2f} nats = -({terms})"),
-        ("active units", f"{numbers['active_units']} of {numbers['latent_dim']}"),
-        ("importance samples", f"{numbers['num_samples']:,} a row, {effective}; on average a lower bound"),
-        ("protocol", _protocol(numbers)),
-        *(("warning", finding["title"]) for finding in numbers["health"] if finding["level"] == "warning"),
-    ]
-
-
-def _protocol(numbers: dict[str, Any]) -> str:
-    protocol = numbers["protocol"]
-    which = "all" if protocol["num_examples"] == numbers["num_rows"] else f"{protocol['num_examples']:,} of"
-    how = protocol["binarize"]
-    binarized = "" if how == "none" else f", binarised once ({how} in training)"
-    given = f", given {', '.join(protocol['given'])}" if "given" in protocol else ""
-    return f"{which} {numbers['num_rows']:,} {protocol['split']} rows, seed {protocol['seed']}{binarized}{given}"

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from reparam.cli._shared import AsJson, aligned, command, emit, evaluation_rows
+from reparam.cli._evaluation import evaluation_rows
+from reparam.cli._shared import AsJson, aligned, command, emit
 from reparam.errors import Interrupted, UsageError
 
 __all__ = ["train"]

@@ -3,12 +3,12 @@
 What needs scikit-learn is imported from its own module: ``probes``, ``samples`` and ``disentanglement``.
 """
 
-from reparam.evaluation.aggregate import AggregateGap, aggregate_gap
+from reparam.evaluation.aggregate import AggregateGap, aggregate_gap, largest_shift
 from reparam.evaluation.annealing import Agreement, Annealed, agreement, annealed_log_likelihood
 from reparam.evaluation.baselines import gaussian_baseline, gaussian_log_likelihood, linear_residuals
 from reparam.evaluation.bounds import Bounds, bounds, log_likelihood
 from reparam.evaluation.collapse import CollapseCheck, collapse_check
-from reparam.evaluation.health import Finding, health, relative_to
+from reparam.evaluation.health import Finding, health
 from reparam.evaluation.importance import Precision
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "gaussian_baseline",
     "gaussian_log_likelihood",
     "health",
+    "largest_shift",
     "linear_residuals",
     "log_likelihood",
-    "relative_to",
 ]

@@ -22,10 +22,13 @@ from torch.distributions import Distribution
 from reparam.errors import UsageError
 from reparam.evaluation.checks import whole_number
 
-__all__ = ["AggregateGap", "aggregate_gap"]
+__all__ = ["AggregateGap", "aggregate_gap", "largest_shift"]
 
 # Pairs whose log densities are computed at once.
 PAIRS_AT_ONCE = 200_000
+
+# Draws that tell mean and spread of a prior, to 3 % of its spread.
+PRIOR_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,37 @@ def aggregate_gap(
         **{f"{name}_nats": mean for name, (mean, _) in found.items()},
         **{f"{name}_standard_error_nats": error for name, (_, error) in found.items()},
     )
+
+
+@torch.no_grad()
+def largest_shift(prior: Distribution, loc: Tensor, scale: Tensor, *, generator: torch.Generator) -> float:
+    """How far posteriors together are from the prior in their worst coordinate, by mean and spread alone.
+
+    The larger of ``|mean(q) - mean(p)|/std(p)`` and ``|log std(q)/std(p)|``, the worst of all coordinates. Unlike the
+    gap it says nothing of shapes and dependence; but a few rows tell it, however much each of them tells.
+
+    Shapes:
+        loc, scale: ``[N, D]``, means and deviations of the posteriors, D the coordinates of an event of the prior.
+
+    Args:
+        prior: its mean and spread are those of 1000 draws, since few laws that are learned have them in closed form.
+        generator: where these draws come from.
+
+    Example:
+        >>> from reparam import noise
+        >>> from reparam.distributions import Beta, Independent
+        >>> prior = Independent(Beta(torch.ones(1), torch.ones(1)), 1)
+        >>> loc, scale = torch.full((5, 1), 0.5), torch.full((5, 1), 12**-0.5)        # each posterior is the prior
+        >>> largest_shift(prior, loc, scale, generator=noise.generator(0)) < 0.1
+        True
+    """
+    drawn = prior.sample((PRIOR_DRAWS,), generator=generator).flatten(1).double().cpu()  # type: ignore[call-arg]
+    mean, deviation = drawn.mean(0), drawn.std(0).clamp(min=1e-12)
+    loc, scale = loc.double(), scale.double()
+    moved = (loc.mean(0) - mean).abs() / deviation
+    variance = loc.var(0, correction=0) + scale.square().mean(0)
+    widened = (variance.clamp(min=1e-24).log() / 2 - deviation.log()).abs()
+    return torch.maximum(moved, widened).max().item()
 
 
 def _log_mixture(posterior: Distribution, z: Tensor, num_rows: int) -> Tensor:

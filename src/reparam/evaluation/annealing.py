@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from reparam.distributions import Chained, MixtureSameFamily
 from reparam.errors import UsageError
 from reparam.evaluation.checks import whole_number
 from reparam.evaluation.importance import effective_sample_size
 from reparam.samplers import annealed_bound
-from reparam.vae import LatentVariableModel, importance_weighted_bound
+from reparam.vae import LatentVariableModel, central_value, importance_weighted_bound
 
 __all__ = ["Agreement", "Annealed", "agreement", "annealed_log_likelihood"]
 
@@ -215,10 +216,17 @@ def agreement(
 
 
 def _unconstrained(law: Distribution) -> bool:
-    support = law.support
+    if isinstance(law, MixtureSameFamily):
+        return _unconstrained(law.component_distribution)
+    if isinstance(law, Chained):
+        return _unconstrained(law.first) and _unconstrained(law.conditional(central_value(law.first)))
+    return _innermost(law.support) in (constraints.real, constraints.real_vector)
+
+
+def _innermost(support: constraints.Constraint | None) -> constraints.Constraint | None:
     while isinstance(support, constraints.independent):
         support = support.base_constraint
-    return support in (constraints.real, constraints.real_vector)
+    return support
 
 
 def _check(
@@ -228,7 +236,7 @@ def _check(
         if not law.has_rsample or not _unconstrained(law):
             raise UsageError(
                 f"annealing moves real, unconstrained latents along slopes of the density; the {name} is a law on "
-                f"{law.support}. For such latents there is the importance-weighted estimate alone"
+                f"{_innermost(law.support)}. For such latents there is the importance-weighted estimate alone"
             )
     if start.batch_shape not in ((), (len(x),)) or start.event_shape != prior.event_shape:
         raise UsageError(

@@ -31,7 +31,8 @@ from reparam.vae import (
 
 __all__ = ["Bounds", "bounds", "log_likelihood"]
 
-# Burda et al. 2016: a unit is active if its posterior mean varies over the data, Cov_x(E_q[z_d | x]) > 0.01.
+# Burda et al. 2016: a unit is active if its posterior mean varies over the data, Cov_x(E_q[z_d | x]) > 0.01, where the
+# prior has variance 1.
 ACTIVE_VARIANCE = 0.01
 
 
@@ -48,8 +49,10 @@ class Bounds:
         effective_sample_size: of the importance weights, mean over examples, between 1 and ``num_samples``.
         kl_per_dimension_nats: ``[D]``, mean over examples; adds up to the rate. ``None`` where latent dimensions depend
             on each other.
-        active_units: dimensions whose posterior mean has a variance over the examples above 0.01.
-        latent_loc, latent_scale: ``[N, D]`` of the posteriors.
+        activity: ``[D]``, variance of the posterior mean over the examples, as a share of the prior's variance: 0 for
+            what is not used. A class of several numbers is one dimension.
+        active_units: dimensions with an activity above 0.01.
+        latent_loc, latent_scale: of the posteriors, ``[N, D]``, or more where a class has several numbers.
     """
 
     num_examples: int
@@ -61,6 +64,7 @@ class Bounds:
     num_samples: int
     effective_sample_size: float
     kl_per_dimension_nats: list[float] | None
+    activity: list[float]
     active_units: int
     latent_loc: Tensor
     latent_scale: Tensor
@@ -139,8 +143,9 @@ def bounds(
         done += len(x)
         if watch is not None:
             watch(done)
+    spread = moments(model.prior())[1].double().cpu()
     model.train(was_training)
-    return _summary({name: torch.cat(values) for name, values in columns.items()}, num_samples)
+    return _summary({name: torch.cat(values) for name, values in columns.items()}, num_samples, spread)
 
 
 def _draw_with_rate(posterior: Distribution, prior: Distribution, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -155,9 +160,12 @@ def _draw_with_rate(posterior: Distribution, prior: Distribution, generator: tor
         return z, closed
 
 
-def _summary(columns: dict[str, Tensor], num_samples: int) -> Bounds:
+def _summary(columns: dict[str, Tensor], num_samples: int, prior_scale: Tensor) -> Bounds:
     log_p, loc, rates = columns["log_p"], columns["loc"], columns["rate"]
     per_dimension = rates.mean(0).tolist() if rates.dim() == 2 else None
+    units = len(prior_scale)  # the first dimension of an event of any shape
+    moved = loc.var(0, correction=0).reshape(units, -1).sum(1)
+    activity = moved / prior_scale.square().reshape(units, -1).sum(1).clamp(min=1e-24)
     distortion, rate = columns["distortion"].mean().item(), rates.sum().item() / len(rates)
     return Bounds(
         num_examples=len(log_p),
@@ -169,7 +177,8 @@ def _summary(columns: dict[str, Tensor], num_samples: int) -> Bounds:
         num_samples=num_samples,
         effective_sample_size=columns["effective"].mean().item(),
         kl_per_dimension_nats=per_dimension,
-        active_units=int((loc.var(0, correction=0) > ACTIVE_VARIANCE).sum()),
+        activity=activity.tolist(),
+        active_units=int((activity > ACTIVE_VARIANCE).sum()),
         latent_loc=loc.float(),
         latent_scale=columns["scale"].float(),
     )

@@ -3,15 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-import torch
-from torch import Tensor
-from torch.distributions import Distribution
-
-from reparam import noise
-
-__all__ = ["Finding", "health", "relative_to"]
-
-_PRIOR_DRAWS = 1000
+__all__ = ["Finding", "health"]
 
 
 class Finding(NamedTuple):
@@ -22,64 +14,41 @@ class Finding(NamedTuple):
     text: str
 
 
-def health(
-    numbers: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]], latent_loc: Tensor, latent_scale: Tensor
-) -> list[Finding]:
-    """Findings from the numbers of an evaluation, the metrics of training and the posteriors.
+def health(numbers: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Findings from the numbers of an evaluation and the metrics of training.
 
     Args:
         numbers: entries of ``evaluation.json``.
         metrics: records of ``metrics.jsonl``.
-        latent_loc, latent_scale: ``[N, D]`` of the evaluated posteriors, as :func:`relative_to` the prior gives them.
     """
     findings = [
         _latents(numbers),
         _overfitting(metrics),
         _still_improving(metrics),
-        _aggregate_posterior(latent_loc, latent_scale),
+        _gap_to_the_prior(numbers),
         _estimate(numbers),
         _baseline(numbers),
     ]
     return [finding for finding in findings if finding is not None]
 
 
-@torch.no_grad()
-def relative_to(prior: Distribution, latent_loc: Tensor, latent_scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Means and deviations of posteriors in units of the prior: less its mean, over its standard deviation.
-
-    Those are of 1000 draws, the same each time, since few laws that are learned have them in closed form.
-
-    Shapes:
-        latent_loc, latent_scale: ``[N, D]``, D the coordinates of an event of the prior; so are the results.
-
-    Example:
-        >>> from reparam.distributions import Beta, Independent
-        >>> prior = Independent(Beta(torch.ones(1), torch.ones(1)), 1)
-        >>> loc, scale = relative_to(prior, torch.tensor([[0.5]]), torch.tensor([[12**-0.5]]))
-        >>> bool(loc.abs() < 0.1), bool((scale - 1).abs() < 0.1)
-        (True, True)
-    """
-    drawn = prior.sample((_PRIOR_DRAWS,), generator=noise.generator(0, "health"))  # type: ignore[call-arg]
-    drawn = drawn.flatten(1).to(latent_loc)
-    deviation = drawn.std(0).clamp(min=1e-12)
-    return (latent_loc - drawn.mean(0)) / deviation, latent_scale / deviation
-
-
 def _latents(numbers: Mapping[str, Any]) -> Finding:
     active, dim, rate = numbers["active_units"], numbers["latent_dim"], numbers["rate_nats"]
+    apart = numbers["kl_per_dimension_nats"] is not None
+    units = "unit" if apart else "coordinate"
     if active == 0 and numbers.get("protocol", {}).get("given"):
         return Finding(
             "advice",
             "The latents are not used",
-            f"No unit of {dim} carries information (rate {rate:.2f} nats): the model is a regression on what is given, "
-            "and each value varies on its own around it. That is right where the pre-check found nothing beside what "
-            "is given; otherwise raise kl_warmup_steps, or look at the likelihood.",
+            f"No {units} of {dim} carries information (rate {rate:.2f} nats): the model is a regression on what is "
+            "given, and each value varies on its own around it. That is right where the pre-check found nothing beside "
+            "what is given; otherwise raise kl_warmup_steps, or look at the likelihood.",
         )
     if active == 0:
         return Finding(
             "warning",
             "The latents are not used",
-            f"No unit of {dim} carries information (rate {rate:.2f} nats): posterior collapse. The decoder ignores "
+            f"No {units} of {dim} carries information (rate {rate:.2f} nats): posterior collapse. The decoder ignores "
             "the latents. Look at the pre-check: if the values hardly depend on each other there is nothing to "
             "encode; otherwise raise kl_warmup_steps, lower the batch size, or check that the likelihood fits the "
             "data.",
@@ -87,14 +56,15 @@ def _latents(numbers: Mapping[str, Any]) -> Finding:
     if active == dim:
         return Finding(
             "advice",
-            "Every latent unit is in use",
-            f"All {dim} units carry information, {rate:.1f} nats together. A larger --latent-dim may describe the "
+            f"Every latent {units} is in use",
+            f"All {dim} {units}s carry information, {rate:.1f} nats together. A larger --latent-dim may describe the "
             "data better.",
         )
+    idle = "follow the prior and cost nothing" if apart else "hardly differ from example to example"
     return Finding(
         "good",
-        f"{active} of {dim} latent units are in use",
-        f"They carry {rate:.1f} nats about each example. The other {dim - active} follow the prior and cost nothing.",
+        f"{active} of {dim} latent {units}s are in use",
+        f"They carry {rate:.1f} nats about each example. The other {dim - active} {idle}.",
     )
 
 
@@ -139,22 +109,47 @@ def _still_improving(metrics: Sequence[Mapping[str, Any]]) -> Finding | None:
     )
 
 
-def _aggregate_posterior(loc: Tensor, scale: Tensor) -> Finding:
-    mean, variance = loc.mean(0), loc.var(0, correction=0) + scale.square().mean(0)
-    worst = max(mean.abs().max().item(), (variance.clamp(min=1e-12).log() / 2).abs().max().item())
-    if worst > 0.5:
+def _gap_to_the_prior(numbers: Mapping[str, Any]) -> Finding | None:
+    gap = numbers["aggregate"]
+    if "left_out" in gap:
+        return None
+    nats, error, rate = gap["gap_nats"], gap["gap_standard_error_nats"], gap["rate_nats"]
+    # What is within the error of the draws, or costs less than a tenth of the rate, is nothing to act on.
+    small = nats <= max(3 * error, 0.1 * rate, 0.1)
+    if gap["saturated"] and not small:
+        return _shift_from_the_prior(gap)
+    if small:
         return Finding(
-            "advice",
-            "Samples may differ from the data",
-            f"The posteriors taken together differ from the prior by up to {worst:.2f} standard deviations in one "
-            "unit: the decoder is asked for latents in sampling that it seldom saw in training. Longer training "
-            "usually narrows this.",
+            "good",
+            "Posteriors together look like the prior",
+            f"Of a rate of {rate:.1f} nats, {max(nats, 0):.2f} are the gap between them, so samples start where "
+            "training has been.",
         )
     return Finding(
-        "good",
-        "Posteriors together look like the prior",
-        "Mean and spread of every latent unit over the data agree with the prior, so samples start where training "
-        "has been.",
+        "advice",
+        "Samples may differ from the data",
+        f"Of a rate of {rate:.1f} nats, {nats:.1f} tell nothing about the example: they are the gap between the "
+        "posteriors taken together and the prior. Sampling asks the decoder for latents that it seldom saw in "
+        "training. A prior that is learned (`--prior realnvp` or `vampprior`), or longer training, narrows the gap.",
+    )
+
+
+def _shift_from_the_prior(gap: Mapping[str, Any]) -> Finding:
+    """Where each row tells so much that few rows cannot measure the gap: mean and spread of each coordinate."""
+    shift = gap["largest_shift"]
+    seen = f"{gap['num_rows']:,} rows are too few to measure the gap itself, as each tells too much."
+    if shift <= 0.5:
+        return Finding(
+            "good",
+            "Posteriors together have mean and spread of the prior",
+            f"In every coordinate, so samples start near where training has been. {seen}",
+        )
+    return Finding(
+        "advice",
+        "Samples may differ from the data",
+        f"The posteriors taken together differ from the prior by up to {shift:.2f} standard deviations in one "
+        f"coordinate: sampling asks the decoder for latents that it seldom saw in training. {seen} A prior that is "
+        "learned (`--prior realnvp` or `vampprior`), or longer training, usually helps.",
     )
 
 

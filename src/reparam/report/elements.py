@@ -12,6 +12,7 @@ from reparam.report.style import DOTS_PER_INCH
 __all__ = [
     "Picture",
     "Section",
+    "boxed",
     "card",
     "count",
     "details",
@@ -22,6 +23,7 @@ __all__ = [
     "notice",
     "number",
     "section",
+    "values_table",
 ]
 
 
@@ -117,10 +119,30 @@ def figure(pictures: Sequence[Picture], caption: str, title: str = "") -> str:
         )
     # Shares of the width in proportion to the pictures, so that pictures side by side have one height.
     columns = " ".join(f"{picture.size[0]}fr" for picture in pictures)
-    heading = f"<h3>{escape(title)}</h3>" if title else ""
     side_by_side = f'<div class="beside" style="--columns:{columns}">' if len(images) > 1 else '<div class="scroll">'
-    shown = f"{heading}{side_by_side}{''.join(images)}</div>"
-    return f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>"
+    return boxed(f"{side_by_side}{''.join(images)}</div>", caption, title)
+
+
+def boxed(content: str, caption: str, title: str = "") -> str:
+    """Something to look at over its caption; ``content`` is HTML already, ``caption`` and ``title`` are escaped."""
+    heading = f"<h3>{escape(title)}</h3>" if title else ""
+    return f"<figure>{heading}{content}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def values_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns of values with a name before each row. Escapes.
+
+    Example:
+        >>> values_table(["", "a < b"], [["name", "1"]]).count("a &lt; b")
+        1
+    """
+    head = "".join(f'<th scope="col">{escape(name)}</th>' if name else "<td></td>" for name in header)
+    body = "".join(
+        f'<tr class="original"><th scope="row">{escape(name)}</th>'
+        f"{''.join(f'<td>{escape(value)}</td>' for value in values)}</tr>"
+        for name, *values in rows
+    )
+    return f'<div class="scroll"><table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def section(identifier: str, title: str, *parts: str) -> str:

@@ -73,7 +73,9 @@ def _map(contents: Contents) -> Section:
         return Section(
             notice("There is no map of the latent space yet: `reparam evaluate RUN` encodes the examples for it.")
         )
-    projection = project(gallery.latent_loc, active)
+    # A class has several numbers, and is one dimension.
+    numbers = active.repeat(gallery.latent_loc.shape[1] // len(active))
+    projection = project(gallery.latent_loc, numbers)
     if projection is None:
         return Section(
             notice(
@@ -86,7 +88,7 @@ def _map(contents: Contents) -> Section:
     if projection.explained is not None:
         caption = (
             f"Where the encoder puts {examples} (posterior means), seen along the two first principal "
-            f"components of the {count(int(active.sum()), 'active dimension')}; these hold "
+            f"components of the {count(int(numbers.sum()), 'active dimension')}; these hold "
             f"{number(100 * projection.explained, 0)} % of their variance, so groups that overlap here may "
             "still be apart."
         )
@@ -127,7 +129,7 @@ def _kl(contents: Contents) -> Section:
     caption = (
         "How many nats each latent dimension tells about an example; together they are the rate. A "
         "dimension is called active where its posterior mean differs between examples (variance above "
-        f"{ACTIVE_THRESHOLD:g}). The others stay at the prior and the decoder learns to ignore them: "
+        f"{ACTIVE_THRESHOLD:g} of the prior's). The others stay at the prior and the decoder learns to ignore them: "
         "harmless while several are active, and a sign that a smaller latent space would do as well."
     )
     if active is None:

@@ -8,6 +8,7 @@ from reparam.report.document import document
 from reparam.report.elements import Section, count, details, facts_table, flatten, notice, section
 from reparam.report.gallery import examples_section
 from reparam.report.inside import latent_section, training_section
+from reparam.report.measured import measured_section
 from reparam.report.reading import Contents, ReadableRun, read_contents
 from reparam.report.summary import health, key_numbers
 
@@ -50,6 +51,7 @@ def write_report(run: ReadableRun) -> Path:
         Section(health(contents)),
         examples_section(contents),
         latent_section(contents),
+        measured_section(contents),
         training_section(contents),
         Section(_facts(contents)),
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reparam.report.style import BEST, FAINT, PRIMARY, SECONDARY, drawn, empty_note, new_figure
 
-__all__ = ["Curve", "active_kl", "training_bound", "training_terms", "value_limits"]
+__all__ = ["Curve", "active_kl", "rate_parts", "training_bound", "training_terms", "value_limits"]
 
 Curve = tuple[NDArray[Any], NDArray[Any]]
 """Steps ``[T]`` and values ``[T]`` (nats) of one term on one split."""
@@ -152,4 +152,27 @@ def active_kl(kl: NDArray[Any], active: NDArray[np.bool_] | None) -> Figure:
         axes.set_xlabel("rank of the latent dimension, largest KL first")
     if active is not None:
         axes.legend(loc="upper right")
+    return figure
+
+
+@drawn
+def rate_parts(information: float, gap: float) -> Figure:
+    """The two parts of the rate (nats) as one bar; a part below 0, by the error of its draws, is drawn as 0.
+
+    Args:
+        information: what tells examples apart; gap: what lies between posteriors together and prior.
+    """
+    figure = new_figure(9.6, 1.15)
+    axes = figure.add_subplot()
+    sizes = max(information, 0.0), max(gap, 0.0)
+    for left, size, colour, name in (
+        (0.0, sizes[0], PRIMARY, "tells examples apart"),
+        (sizes[0], sizes[1], SECONDARY, "gap to the prior"),
+    ):
+        axes.barh([0], [size], left=left, color=colour, label=name, height=0.8)
+    axes.set_xlim(0, max(sum(sizes) * 1.02, 1e-3))
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("nats per example")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.0)
     return figure

@@ -16,7 +16,7 @@ from reparam.errors import RunError
 __all__ = ["ACTIVE_THRESHOLD", "Contents", "Gallery", "ReadableRun", "read_contents"]
 
 ACTIVE_THRESHOLD = 0.01
-"""A latent dimension is active where the variance of its posterior mean over examples exceeds this.
+"""A latent dimension is active where the variance of its posterior mean exceeds this share of the prior's variance.
 
 Burda, Grosse, Salakhutdinov, "Importance Weighted Autoencoders" (2016), section 5.3.
 """
@@ -115,7 +115,12 @@ class Contents:
         return int(steps[values.argmax()]), float(values.max())
 
     def active(self) -> NDArray[np.bool_] | None:
-        """Which latent dimensions are active, ``[D]``; ``None`` without a gallery's posterior means."""
+        """Which latent dimensions are active, ``[D]``: by the evaluation, else by the gallery's posterior means.
+
+        ``None`` without both.
+        """
+        if self.evaluation is not None and "activity" in self.evaluation:
+            return np.array(self.evaluation["activity"]) > ACTIVE_THRESHOLD
         if self.gallery is None or self.gallery.latent_loc is None:
             return None
         variances: NDArray[Any] = self.gallery.latent_loc.var(axis=0)

@@ -3,10 +3,10 @@
 Everything is deterministic: encodings and reconstructions are means, draws take a seed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -20,12 +20,12 @@ from reparam.data.scaling import Scaling
 from reparam.data.schema import Examples, Schema
 from reparam.data.splits import Split
 from reparam.errors import DataError, RunError, UsageError
-from reparam.evaluation import bounds, gaussian_baseline, health, log_likelihood, relative_to
+from reparam.evaluation import Precision, health, log_likelihood
 from reparam.gallery import make_gallery
+from reparam.measuring import Choices, Subject, factor_columns, measure, measures_named
 from reparam.planning import condition_of, make_feed, misfit, read_examples, split_examples
 from reparam.runs import Run
 from reparam.training.feed import DeviceFeed
-from reparam.training.progress import tenths
 from reparam.training.settings import Settings
 from reparam.vae import VAE, Condition, GivenVAE, in_parts, moments
 
@@ -188,7 +188,10 @@ class TrainedVAE:
         self,
         x: Any = None,
         *,
+        measures: str | Sequence[str] = (),
+        factors: Sequence[str] = (),
         num_samples: int | None = None,
+        precision: Precision = "float32",
         seed: int = 0,
         most_values: float | None = None,
         say: Callable[[str], None] | None = None,
@@ -198,47 +201,45 @@ class TrainedVAE:
         Args:
             x: the data of the run (all of it: the test rows are found by the run's own split); default: read again
                 from where it was.
+            measures: what else to measure, or ``"all"``: ``"probes"`` (do the latents tell the labels?), ``"samples"``
+                (can samples be told from test rows?), ``"annealing"`` (a second opinion on the log-likelihood),
+                ``"disentanglement"`` (does each latent stand for a known factor?).
+            factors: names of the known factors: ``"label"``, what is given, columns of the table; default: the labels.
             num_samples: importance samples an example; default: the run's setting.
-            seed: decides the draws of the estimate and of binarisation.
-            most_values: look at no more rows than keep ``num_samples × values`` below this.
+            precision: of the decoder's network in the log-likelihood: ``"float32"``, or ``"bfloat16"``, which is
+                faster where the processor computes in it.
+            seed: decides the draws of every estimate and of binarisation.
+            most_values: the log-likelihood looks at no more rows than keep ``num_samples × values`` below this.
             say: is told every now and then how many rows are done.
 
         Returns:
             The entries of ``evaluation.json``: bound, rate, distortion, log-likelihood with standard error and
-            effective sample size, active units, bits per dimension, baseline, protocol, health. Everything in nats
-            unless the name says otherwise.
+            effective sample size, active units, bits per dimension, baseline, what the rate is spent on, what else was
+            asked for, each with its protocol; health. Everything in nats unless the name says otherwise. A measure
+            that makes no sense here says why: ``{"left_out": "..."}``.
 
         Raises:
-            RunError: the data is not that of the run. DataError: it cannot be read. UsageError: fewer than 1 sample.
+            RunError: the data is not that of the run. DataError: it cannot be read. UsageError: fewer than 1 sample;
+                no such measure, factor or precision.
         """
         num_samples = self.settings.num_samples if num_samples is None else num_samples
         _at_least_one("num_samples", num_samples)
+        wanted = measures_named(measures)
+        if precision not in get_args(Precision):
+            raise UsageError(f"precision must be one of {', '.join(get_args(Precision))}; got {precision!r}")
+        if factors and "disentanglement" not in wanted:
+            raise UsageError("factors are for the measure disentanglement: ask for it too")
         examples, split = self._own_data(x)
-        rows = _evenly(split.test, _row_limit(most_values, num_samples * self.schema.num_values))
-        feed = self._feed(examples.take(rows), seed=seed, name="test", scored=True)
-        watch = None if say is None else tenths(len(rows), say)
-        batches = ((part.x, condition_of(part)) for part in feed.in_order(BATCH))
-        found = bounds(self.model, batches, num_samples=num_samples, seed=seed, watch=watch)
-        numbers = found.to_json() | {
-            "split": "test",
-            "num_rows": len(split.test),
-            "latent_dim": found.latent_loc.shape[1],
-            "bits_per_dim": self._bits_per_dim(found.log_likelihood_nats),
-            "baseline": self._baseline(examples, split, rows),
-            # Of 0 nothing is said: levels and counts are in the data's units as they are.
-            "log_scale_nats": self.scaling.log_scale_nats(self.schema) or None,
-            "protocol": {
-                "split": "test",
-                "num_examples": len(rows),
-                "num_samples": num_samples,
-                "binarize": self.run.description["binarize"],
-                "seed": seed,
-            }
-            | ({} if self.condition is None else {"given": list(self.condition.names)}),
-        }
-        latents = relative_to(self.model.prior(), found.latent_loc, found.latent_scale)
-        findings = health(numbers, self.run.metrics(), *latents)
-        numbers["health"] = [finding._asdict() for finding in findings]
+        source = self.run.description["data"]["source"] if x is None else x
+        known = factor_columns(factors, examples, source)
+        numbers = measure(
+            Subject(
+                self.model, examples, split, self.scaling, self.condition, self._feed, self.run.description["binarize"]
+            ),
+            Choices(num_samples, wanted, known, precision, seed, most_values),
+            say,
+        )
+        numbers["health"] = [finding._asdict() for finding in health(numbers, self.run.metrics())]
         self.run.write_json("evaluation.json", numbers)
         return numbers
 
@@ -321,43 +322,10 @@ class TrainedVAE:
     def _to_user(self, parts: list[Tensor]) -> Array:
         return np.asarray(self.scaling.undo(_joined(parts)))
 
-    def _bits_per_dim(self, log_likelihood_nats: float) -> float | None:
-        if self.schema.levels is None or not self._scores_probabilities():
-            return None
-        return float(-log_likelihood_nats / (self.schema.num_values * np.log(2)))
-
-    def _scores_probabilities(self) -> bool:
-        """Whether the decoder gives probabilities, of levels or counts; the alternative is densities."""
-        generator = noise.generator(0, device=self.device)
-        with torch.no_grad():
-            z = torch.zeros(1, *self.model.prior().event_shape, device=self.device)
-            condition = self._with_totals(self._known(self.draw_given(1)), 1, generator)
-            support = self.model.given(condition).decoder(z).support
-        return bool(support is not None and support.is_discrete)
-
-    def _baseline(self, examples: Examples, split: Split, rows: Array) -> dict[str, Any] | None:
-        if self.schema.kind != "table" or self._scores_probabilities():
-            return None
-        train, test = (self.scaling.apply(examples.values[part]).astype(np.float64) for part in (split.train, rows))
-        if self.condition is None:
-            return gaussian_baseline(train, test)
-        known = self.condition.features(examples.given).astype(np.float64)
-        return gaussian_baseline(train, test, known[split.train], known[rows])
-
 
 def _at_least_one(name: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
-
-
-def _row_limit(most_values: float | None, values_per_row: int) -> int | None:
-    return None if most_values is None else max(int(most_values // values_per_row), 100)
-
-
-def _evenly(rows: Array, most: int | None) -> Array:
-    if most is None or len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
 
 
 def _joined(parts: list[Tensor]) -> Array:
