@@ -1,4 +1,4 @@
-"""Each measure, as it is taken of a model: against the linear-Gaussian model, whose samples and posteriors are exact."""
+"""Each measure, as it is taken of a model: against the linear-Gaussian model, where everything is exact."""
 
 import math
 
