@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench-draws clean
+.PHONY: demo test lint bench-draws reproduce reproductions-table clean
 
 demo: .venv/app
 	$(BIN)/reparam train digits
@@ -18,6 +18,14 @@ lint: .venv/dev
 bench-draws: .venv-bench/ready
 	PYTHONPATH=src .venv-bench/bin/python benchmarks/draws.py
 	$(PYTHON) benchmarks/table.py
+
+# make reproduce ROW=... DATA=FOLDER [SETTING=full] [SEED=1]; without ROW, the rows are listed.
+reproduce: .venv/app
+	$(BIN)/python -m reproductions $(ROW) $(if $(DATA),--data $(DATA)) $(if $(SETTING),--setting $(SETTING)) \
+		$(if $(SEED),--seed $(SEED))
+
+reproductions-table: .venv/app
+	$(BIN)/python -m reproductions.table
 
 .venv-bench/ready: benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench

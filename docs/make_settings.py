@@ -6,9 +6,11 @@ python docs/make_settings.py
 import dataclasses
 import inspect
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 from reparam.cli.train import train
+from reparam.planning import PRESETS
 from reparam.training.settings import Settings
 
 PAGE = Path(__file__).with_name("settings.md")
@@ -34,11 +36,29 @@ columns = ["alcohol", "density", "sulphates"]
 |---|---|---|---|---|
 """
 
+PRESETS_HEAD = """
+## Presets
+
+What is taken where a setting is left open, by `preset` and kind of data.
+
+"""
+
 
 def page() -> str:
     """The content of docs/settings.md."""
     options = inspect.signature(train).parameters
-    return HEAD + "".join(_row(entry, entry.name in options) for entry in dataclasses.fields(Settings))
+    rows = "".join(_row(entry, entry.name in options) for entry in dataclasses.fields(Settings))
+    return HEAD + rows + PRESETS_HEAD + "".join(_presets())
+
+
+def _presets() -> Iterator[str]:
+    kinds = [(name, kind) for name, presets in PRESETS.items() for kind in presets]
+    yield "| setting |" + "".join(f" {name}, {kind}s |" for name, kind in kinds) + "\n"
+    yield "|---|" + "---|" * len(kinds) + "\n"
+    values = [PRESETS[name][kind].values | {"steps": f"{PRESETS[name][kind].num_steps:,}"} for name, kind in kinds]
+    for name in dict.fromkeys(name for each in values for name in each):
+        label = "steps, which `epochs` follow from" if name == "steps" else f"`{name}`"
+        yield f"| {label} |" + "".join(f" {each.get(name, '')} |" for each in values) + "\n"
 
 
 def _row(entry: "dataclasses.Field[object]", has_option: bool) -> str:

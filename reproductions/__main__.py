@@ -1,11 +1,10 @@
 """``python -m reproductions ROW``: one published result, run again."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from reproductions.row import run
-from reproductions.rows import ROWS
+from reproductions.rows import ROWS, STUDIES
 
 
 def main() -> None:
@@ -13,22 +12,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m reproductions", description=main.__doc__)
     parser.add_argument("row", nargs="?", choices=sorted(ROWS), metavar="ROW", help="which; without it, all are listed")
     parser.add_argument("--data", type=Path, help="MNIST's folder of four files")
-    parser.add_argument("--setting", choices=("budget", "full"), default="budget", help="the paper's, or 30 minutes")
+    parser.add_argument("--setting", choices=("budget", "full"), default="budget", help="half an hour, or the paper's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="run directory [default: runs/ROW-SETTING-SEED]")
     given = parser.parse_args()
     if given.row is None:
-        for row in ROWS.values():
-            published = "" if row.published is None else f"{row.published:.2f}"
-            sys.stdout.write(f"{row.name:34} {published:>8}  {row.paper}: {row.what}\n")
+        for study in STUDIES:
+            print(f"{study.paper}: {study.title}")
+            for row in study.rows:
+                print(f"  {row.name:32} {'' if row.published is None else row.published!s:>24}  {row.what}")
         return
     if given.data is None:
         parser.error("--data is missing: where MNIST's four files are")
     out = given.out or Path("runs") / f"{given.row}-{given.setting}-{given.seed}"
     result = run(ROWS[given.row], given.data, out, setting=given.setting, seed=given.seed)
-    sys.stdout.write(
+    print(
         f"{given.row}: {result['log_likelihood_nats']:.2f} ± {result['standard_error_nats']:.2f} nats "
-        f"({result['training_minutes']:.1f} minutes of training)\n"
+        f"({result['training_minutes']:.1f} minutes of training)"
     )
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from reparam import vae
+from reparam.distributions import Bernoulli, Independent
 from reparam.vae import VAE, Conditional, Family
 
 Activation = Callable[[], nn.Module]
@@ -25,11 +26,24 @@ def layers(sizes: list[int], activation: Activation) -> nn.Sequential:
     return nn.Sequential(*made[:-1])
 
 
-def binary_images(x: Tensor, encoder: nn.Module, decoder: nn.Module, family: Family, prior: nn.Module) -> VAE:
-    """Networks between flat images and latents, with black and white pixels that start at the mean image."""
+def binary_images(
+    x: Tensor,
+    encoder: nn.Module,
+    decoder: nn.Module,
+    family: Family,
+    prior: nn.Module,
+    *,
+    seen: nn.Module | None = None,
+    decoded: nn.Module | None = None,
+) -> VAE:
+    """Networks between flat images and latents, with black and white pixels that start at the mean image.
+
+    Args:
+        seen: what the encoder is shown of an image; decoded: what the decoder is shown of the latents.
+    """
     return VAE(
-        Conditional(nn.Sequential(nn.Flatten(), encoder), family),
-        Conditional(nn.Sequential(nn.Flatten(), decoder, nn.Unflatten(1, PIXELS)), vae.Bernoulli(PIXELS).start_at(x)),
+        Conditional(nn.Sequential(nn.Flatten(), encoder), family, seen),
+        Conditional(nn.Sequential(decoder, nn.Unflatten(1, PIXELS)), vae.Bernoulli(PIXELS).start_at(x), decoded),
         prior,
     )
 
@@ -42,6 +56,18 @@ def burda_one_layer(x: Tensor) -> VAE:
         layers([50, 200, 200, 784], nn.Tanh),
         vae.DiagonalNormal(),
         vae.StandardNormal(50),
+    )
+
+
+def burda_two_layers(x: Tensor) -> VAE:
+    """784-200-200-100-100-100-50 and back, tanh, with latents of 100 and of 50 dimensions."""
+    return binary_images(
+        x,
+        layers([784, 200, 200, 2 * 100], nn.Tanh),
+        layers([100, 200, 200, 784], nn.Tanh),
+        vae.TwoLevelFamily(100, 50, layers([100, 100, 100, 2 * 50], nn.Tanh)),
+        vae.TwoLevelPrior(100, 50, layers([50, 100, 100, 2 * 100], nn.Tanh)),
+        decoded=vae.FirstLevel(100),
     )
 
 
@@ -66,33 +92,33 @@ def davidson_sphere(latent_dim: int) -> Callable[[Tensor], VAE]:
             layers([784, 256, 128, family.num_outputs(latent_dim)], nn.ReLU),
             layers([latent_dim + 1, 128, 256, 784], nn.ReLU),
             family,
-            vae.UniformOnSphere(latent_dim),
+            vae.uniform_direction(latent_dim),
         )
 
     return model
 
 
-def tomczak(vampprior: bool) -> Callable[[Tensor], VAE]:
-    """Gated 784-300-300-40 and back; a standard prior, or 500 pseudo-inputs."""
+def tomczak_standard(x: Tensor) -> VAE:
+    """Gated 784-300-300-40 and back, with a standard Normal prior."""
+    return binary_images(
+        x,
+        vae.GatedMLP(784, 2 * 40, width=300),
+        vae.GatedMLP(40, 784, width=300),
+        vae.DiagonalNormal(),
+        vae.StandardNormal(40),
+    )
 
-    def model(x: Tensor) -> VAE:
-        made = binary_images(
-            x,
-            vae.GatedMLP(784, 80, width=300),
-            vae.GatedMLP(40, 784, width=300),
-            vae.DiagonalNormal(),
-            vae.StandardNormal(40),
-        )
-        if vampprior:
-            made.prior = vae.VampPrior(made.encoder, 500, PIXELS)
-            made.prior.start_at(x)
-        return made
 
-    return model
+def tomczak_vampprior(x: Tensor) -> VAE:
+    """The same with a prior of 500 pseudo-inputs."""
+    made = tomczak_standard(x)
+    prior = vae.VampPrior(made.encoder, 500, PIXELS)
+    prior.start_at(x)
+    return VAE(made.encoder, made.decoder, prior)
 
 
 def binary_layer(hidden: tuple[int, ...] = ()) -> Callable[[Tensor], VAE]:
-    """200 coins between linear maps, or between networks of leaky ReLUs."""
+    """200 coins between linear maps, or between networks of leaky ReLUs, with a prior of coins that is learned."""
 
     def activation() -> nn.Module:
         return nn.LeakyReLU(0.3)
@@ -102,5 +128,32 @@ def binary_layer(hidden: tuple[int, ...] = ()) -> Callable[[Tensor], VAE]:
         layers([784, *hidden, 200], activation),
         layers([200, *reversed(hidden), 784], activation),
         vae.BernoulliFamily(),
-        vae.FairCoins(200),
+        Coins(200),
+        seen=Centred(x),
     )
+
+
+class Coins(nn.Module):
+    """A prior of independent coins whose odds are learned; they start fair."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(latent_dim))
+
+    def forward(self) -> Independent:
+        """The law, with event shape ``[latent_dim]``."""
+        return Independent(Bernoulli(logits=self.logits, validate_args=False), 1, validate_args=False)
+
+
+class Centred(nn.Module):
+    """Images less the mean image."""
+
+    mean: Tensor
+
+    def __init__(self, x: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", x.mean(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x - mean``."""
+        return x - self.mean

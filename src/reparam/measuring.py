@@ -168,7 +168,8 @@ def measure(subject: Subject, choices: Choices, say: Callable[[str], None] | Non
         "latent_dim": len(found.activity),
         "bits_per_dim": _bits_per_dim(found, schema) if discrete else None,
         "baseline": None if discrete or schema.kind != "table" else _baseline(subject, rows),
-        "log_scale_nats": None if schema.levels else subject.scaling.log_scale_nats(schema),
+        # Of 0 nothing is said: levels and counts are in the data's units as they are.
+        "log_scale_nats": subject.scaling.log_scale_nats(schema) or None,
         "protocol": {
             "split": "test",
             "num_examples": len(rows),

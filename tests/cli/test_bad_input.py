@@ -337,6 +337,13 @@ CASES = [
         run("digits", described(format_version=99)),
     ),
     Case(
+        "of an earlier format",
+        "sample digits --out a.png",
+        RUN,
+        ("run.json", "format 1", "train again"),
+        run("digits", described(format_version=1)),
+    ),
+    Case(
         "a damaged description",
         "sample digits --out a.png",
         RUN,

@@ -15,8 +15,8 @@ from reparam.training.settings import Settings
 
 OPTIONS = {
     "train": "--out --config --resume --preset --epochs --batch-size --latent-dim --learning-rate --seed --device "
-    "--precision --posterior --prior --objective --likelihood --library-size --binarize --condition --resize --skip-bad "
-    "--json",
+    "--precision --posterior --prior --objective --likelihood --library-size --binarize --condition --resize "
+    "--skip-bad --json",
     "evaluate": "--samples --measures --factors --precision --seed --device --json",
     "encode": "--out --device --json",
     "reconstruct": "--out --device --json",

@@ -30,6 +30,7 @@ def names_of(page):
 LAW = names_of("add-a-distribution.md")
 LIKELIHOOD = names_of("add-a-likelihood.md")
 ESTIMATOR = names_of("add-an-estimator.md")
+POSTERIOR = names_of("add-a-posterior-or-a-prior.md")
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +144,25 @@ def test_the_commands_of_the_page_name_options_that_are_there(given):
     said = set(re.findall(r" (--[a-z-]+)", "".join(block.code for block in blocks(text, "bash"))))
     assert said == {"--condition", "--given", "--num", "--out"}
     assert said <= set(f"{OPTIONS['train']} {OPTIONS['sample']}".split())
+
+
+def test_the_new_posterior_starts_at_the_new_prior():
+    law = POSTERIOR["LaplaceFamily"]()(torch.zeros(4, 4))
+    torch.testing.assert_close(torch.distributions.kl_divergence(law, POSTERIOR["prior"]()), torch.zeros(4))
+
+
+@pytest.mark.parametrize("size", [-1e4, 1e4])
+def test_the_new_posterior_stays_finite(size):
+    outputs = torch.full((4, 4), size, requires_grad=True)
+    rate = torch.distributions.kl_divergence(POSTERIOR["LaplaceFamily"]()(outputs), POSTERIOR["prior"]())
+    rate.sum().backward()
+    assert rate.isfinite().all()
+    assert outputs.grad.isfinite().all()
+
+
+def test_the_new_posterior_is_trained_and_used_through_fit(tmp_path):
+    assert POSTERIOR["terms"].bound.shape == (500,)
+    settings = reparam.Settings(epochs=2, num_samples=5, objective="dreg", draws=4)
+    run = tmp_path / "run"
+    trained = reparam.fit(POSTERIOR["x"], settings, out=run, model=POSTERIOR["model"], progress=False)
+    assert trained.encode(POSTERIOR["x"]).scale.shape == (500, 2)

@@ -13,7 +13,7 @@ import reparam
 from reparam.cli.main import main
 from reparam.distributions import Normal
 from reparam.errors import Interrupted, ReparamError
-from reparam.training import schedule
+from reparam.planning import PRESETS
 from tests.docs.pages import ROOT, anchors, blocks, heading_levels, pictures, rows, targets
 
 ENGLISH, CHINESE = (Path(ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md"))
@@ -38,7 +38,9 @@ def execute(words):
 def workplace(tmp_path, monkeypatch):
     """An empty folder with the data the README speaks of; runs that state no length take 10 steps."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(schedule, "DEFAULT_STEPS", 10)
+    for kinds in PRESETS.values():
+        for kind, preset in kinds.items():
+            monkeypatch.setitem(kinds, kind, preset._replace(num_steps=10))
     generator = np.random.default_rng(0)
     for folder, count in (("photos", 40), ("new_photos", 3)):
         (tmp_path / folder).mkdir()
@@ -47,6 +49,8 @@ def workplace(tmp_path, monkeypatch):
             Image.fromarray(pixels).save(tmp_path / folder / f"{index}.png")
     table = generator.normal(size=(200, 4)).cumsum(axis=1)
     np.savetxt("measurements.csv", table, delimiter=",", header="a,b,c,d", comments="", fmt="%.4f")
+    counts = generator.poisson(generator.gamma(2, 5, size=(200, 1)) * [[1, 2, 4, 0.5]])
+    np.savetxt("counts.csv", counts, delimiter=",", header="a,b,c,d", comments="", fmt="%d")
     return tmp_path
 
 

@@ -11,12 +11,13 @@ from reparam.evaluation import log_likelihood
 from reparam.evaluation.importance import event_log_prob, fast_log_weights
 from reparam.vae import importance_log_weights
 from tests.linear_gaussian import LinearGaussian
+from tests.vae.small import small_vae
 
 
 def bernoulli_vae(num_values: int = 300) -> vae.VAE:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = vae.assemble((num_values,), vae.Bernoulli((num_values,)), latent_dim=3, width=32)
+        model = small_vae((num_values,), "bernoulli", latent_dim=3, width=32)
         for parameter in model.parameters():
             nn.init.normal_(parameter, std=0.5)
     return model

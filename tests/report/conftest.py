@@ -75,7 +75,7 @@ EVALUATION = {
 
 def describe(name, schema, **changes):
     return {
-        "format_version": 1, "reparam": "0.1.0", "status": "finished", "name": name,
+        "format_version": 2, "reparam": "0.1.0", "status": "finished", "name": name,
         "settings": {"epochs": 100, "batch_size": 100, "learning_rate": 0.001, "seed": 0, "objective": None},
         "schema": json.loads(json.dumps(schema.to_json())), "scaling": {"kind": "levels", "mean": [0.1] * 20},
         "likelihood": "bernoulli", "binarize": "dynamic",

@@ -139,7 +139,7 @@ def test_a_model_of_your_own_with_dropout_resumes_bit_for_bit(
         reparam.resume(tmp_path / "b" / "run", progress=False)
     other = small_vae((4,), width=8)
     with pytest.raises(
-        RunError, match=r"checkpoint 7 is of another model: expected 'model\.encoder\.network\.stem\.weight'"
+        RunError, match=r"checkpoint 7 is of another model: expected 'model\.encoder\.network\.1\.stem\.weight'"
     ):
         reparam.resume(tmp_path / "b" / "run", model=other, progress=False)
     reparam.resume(tmp_path / "b" / "run", model=make_vae(), progress=False)

@@ -147,7 +147,8 @@ def rename(old: str, new: str) -> Callable[[dict[str, Any]], None]:
         (lambda entries: entries.update(files=[]), "no usable entry 'files'"),
         (lambda entries: entries.pop("progress"), "no usable entry 'progress'"),
         (lambda entries: entries.update(step="100"), "no usable entry 'step'"),
-        (lambda entries: entries.update(format_version=2), "upgrade reparam"),
+        (lambda entries: entries.update(format_version=3), "upgrade reparam"),
+        (lambda entries: entries.update(format_version=1), "an earlier one wrote it"),
         (lambda entries: entries.pop("format_version"), "no usable format_version"),
     ],
 )

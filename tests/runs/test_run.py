@@ -138,15 +138,19 @@ def test_open_says_what_is_wrong(run: Run, tmp_path: Path) -> None:
     ("data", "said"),
     [
         (b"", r"run\.json is not strict JSON"),
-        (b'{"format_version": 1, "seed"', r"run\.json is not strict JSON: .*line 1 column"),
-        (b'{"format_version": 1, "a": 1, "a": 2}', r"run\.json is not strict JSON: the key 'a' occurs twice"),
+        (b'{"format_version": 2, "seed"', r"run\.json is not strict JSON: .*line 1 column"),
+        (b'{"format_version": 2, "a": 1, "a": 2}', r"run\.json is not strict JSON: the key 'a' occurs twice"),
         (b"[]", r"run\.json holds a JSON list, not an object"),
         (b"{}", r"run\.json has no usable format_version"),
-        (b'{"format_version": 2, "anything": "else"}', r"run\.json has format 2, .* upgrade reparam \(`pip"),
+        (b'{"format_version": 3, "anything": "else"}', r"run\.json has format 3, .* upgrade reparam \(`pip"),
+        (
+            b'{"format_version": 1, "anything": "else"}',
+            r"run\.json has format 1, .* an earlier one wrote it",
+        ),
         (b" " * 16_000_001, r"run\.json has 16000001 bytes, more than"),
     ],
 )
-def test_open_refuses_a_damaged_or_later_description(run: Run, data: bytes, said: str) -> None:
+def test_open_refuses_a_description_that_is_damaged_or_of_another_format(run: Run, data: bytes, said: str) -> None:
     (run.path / "run.json").write_bytes(data)
     with pytest.raises(RunError, match=said):
         Run.open(run.path)

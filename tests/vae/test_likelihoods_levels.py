@@ -29,6 +29,18 @@ def test_probabilities_sum_to_one_over_the_levels_and_give_the_mean(family) -> N
     assert (probabilities * GRID[:, 0]).sum().item() == pytest.approx(law.mean[0, 0].item(), abs=1e-6)
 
 
+def test_one_cell_of_the_discretized_logistic_law_by_hand() -> None:
+    family = vae.DiscretizedLogistic((1,), levels=3)
+    with torch.no_grad():
+        family.loc_offset.fill_(0.5)
+        family.log_scale_offset.fill_(0.0)
+    scale = vae.soft_bound(torch.zeros(()), *family.log_scale_bounds).exp().item()
+    ends = [1 / (1 + math.exp(-(end - 0.5) / scale)) for end in (0.25, 0.75)]
+    law = family(torch.zeros(1, 2))
+    for level, expected in enumerate([ends[0], ends[1] - ends[0], 1 - ends[1]]):
+        assert law.log_prob(torch.full((1, 1), level / 2)).exp().item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_mixture_of_each_value_is_the_weighted_sum_of_its_parts() -> None:
     """Outputs are all log-weights, then all locations, then all widths; components before channels."""
     family = vae.DiscretizedLogisticMixture((2, 1, 1), LEVELS, num_components=3)

@@ -36,6 +36,19 @@ def test_the_density_is_scipys_summed_over_columns(family, reference) -> None:
     torch.testing.assert_close(family(outputs).log_prob(X).detach(), expected, rtol=1e-5, atol=0)
 
 
+def test_a_width_is_the_rounding_and_what_is_learned_at_right_angles() -> None:
+    family = vae.Gaussian((2,), floor=torch.tensor([0.3, 0.4]))
+    with torch.no_grad():
+        family.log_scale.copy_(torch.tensor([0.4, 0.3]).log())
+    torch.testing.assert_close(family(torch.zeros(1, 2)).stddev.detach(), torch.full((1, 2), 0.5))
+
+
+def test_gaussian_starts_at_its_maximum_likelihood() -> None:
+    family = vae.Gaussian((2,)).start_at(torch.tensor([[1.0, -1.0], [3.0, -5.0]]), resolution=NOTHING)
+    torch.testing.assert_close(family.offset.detach(), torch.tensor([2.0, -3.0]))
+    torch.testing.assert_close(family.scale.detach(), torch.tensor([1.0, 2.0]), rtol=1e-5, atol=0)
+
+
 def test_laplace_starts_at_its_maximum_likelihood() -> None:
     x = torch.randn(501, 2, generator=torch.Generator().manual_seed(0)) ** 3 + torch.tensor([0.0, 5.0])
     family = vae.Laplace((2,)).start_at(x, resolution=NOTHING)

@@ -14,6 +14,11 @@ def test_bernoulli_by_hand() -> None:
     assert law.log_prob(torch.tensor([[[[1.0, 0.0]]]])).item() == pytest.approx(math.log(0.5) + math.log(0.25))
 
 
+def test_bernoulli_starts_at_the_mean_kept_from_certainty() -> None:
+    family = vae.Bernoulli((3,)).start_at(torch.tensor([[0.0, 1.0, 0.25], [0.0, 1.0, 0.75]]))
+    torch.testing.assert_close(family(torch.zeros(1, 3)).mean[0].detach(), torch.tensor([0.001, 0.999, 0.5]))
+
+
 @pytest.mark.parametrize("logit", [-30.0, -1.0, 0.0, 1e-4, 2.0])
 def test_continuous_bernoulli_is_normalised_where_the_cross_entropy_is_not(logit: float) -> None:
     family = vae.ContinuousBernoulli((1,))

@@ -34,19 +34,22 @@ def train(
     ] = None,
     resume: Annotated[Path | None, _option("Go on with a run that was stopped.", "none", "RUN")] = None,
     preset: Annotated[
-        str | None, _option("Stands in for what is left open: standard; or best, about an hour on two cores.", "standard")
+        str | None,
+        _option("For what is left open: standard; or best, larger and longer.", "standard"),
     ] = None,
     epochs: Annotated[
-        int | None, _option("Passes through the data.", "enough for 13,000 steps, fewer for large images")
+        int | None, _option("Passes through the data.", "enough for 13,000 steps (best: more), fewer for large images")
     ] = None,
     batch_size: Annotated[int | None, _option("Examples a step.", "128, fewer for fewer than 2,048 rows")] = None,
     latent_dim: Annotated[
-        int | None, _option("Latent dimensions.", "32 for images, half the columns for tables")
+        int | None, _option("Latent dimensions.", "32 for images (best: 40), half the columns for tables")
     ] = None,
     learning_rate: Annotated[float | None, _option("Peak step size.", "0.002")] = None,
     seed: Annotated[int | None, _option("Decides everything random.", "0")] = None,
     device: Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps.", "auto")] = None,
-    precision: Annotated[str | None, _option("Of the networks: float32, bfloat16 or auto.", "from --preset")] = None,
+    precision: Annotated[
+        str | None, _option("Of the networks: float32, bfloat16 or auto.", "float32 (best: auto)")
+    ] = None,
     posterior: Annotated[
         str | None,
         _option(
@@ -55,7 +58,7 @@ def train(
     ] = None,
     prior: Annotated[
         str | None,
-        _option("Law of the latents: standard, mixture, vampprior, realnvp or spline-flow.", "from --preset"),
+        _option("Law of the latents: standard, mixture, vampprior, realnvp, spline-flow.", "standard (best: realnvp)"),
     ] = None,
     objective: Annotated[str | None, _option("Bound that is raised: elbo, iwae, dreg or stl.", "elbo")] = None,
     likelihood: Annotated[

@@ -16,8 +16,9 @@ from torch.distributions import Distribution, constraints
 
 from reparam.distributions import Chained, MixtureSameFamily
 from reparam.errors import UsageError
+from reparam.evaluation.importance import effective_sample_size
 from reparam.samplers import annealed_bound
-from reparam.vae import LatentVariableModel, central_value
+from reparam.vae import LatentVariableModel, central_value, importance_weighted_bound
 
 __all__ = ["Agreement", "Annealed", "agreement", "annealed_log_likelihood"]
 
@@ -81,7 +82,9 @@ def annealed_log_likelihood(
 
     Example:
         >>> from reparam import noise, vae
-        >>> model = vae.assemble((3,), vae.Gaussian((3,)), latent_dim=2, width=8)
+        >>> model = vae.assemble(
+        ...     vae.Architecture(event_shape=(3,), likelihood="gaussian", latent_dim=2, network="residual-mlp", width=8)
+        ... )
         >>> x = torch.zeros(4, 3)
         >>> found = annealed_log_likelihood(
         ...     model, model.encoder(x), x, num_steps=5, num_chains=4, generator=noise.generator(0)
@@ -135,9 +138,9 @@ def annealed_log_likelihood(
 
 def _summary(log_weights_SB: Tensor, step_size: Tensor) -> Annealed:
     num_chains = len(log_weights_SB)
-    effective = (2 * log_weights_SB.logsumexp(0) - (2 * log_weights_SB).logsumexp(0)).exp()
+    effective = effective_sample_size(log_weights_SB)
     return Annealed(
-        log_likelihood=log_weights_SB.logsumexp(0) - math.log(num_chains),
+        log_likelihood=importance_weighted_bound(log_weights_SB),
         standard_error=((num_chains / effective - 1).clamp(min=0) / (num_chains - 1)).sqrt(),
         effective_sample_size=effective,
         step_size=step_size,

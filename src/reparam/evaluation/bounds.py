@@ -17,7 +17,7 @@ from torch.distributions import Distribution
 
 from reparam import noise
 from reparam.errors import UsageError
-from reparam.evaluation.importance import Precision, fast_log_weights
+from reparam.evaluation.importance import Precision, effective_sample_size, fast_log_weights
 from reparam.vae import (
     VAE,
     Condition,
@@ -98,8 +98,7 @@ def log_likelihood(
     log_weights_SB = fast_log_weights(
         model, x, num_samples, generator=generator, precision=precision, draws_at_once=draws_at_once
     )
-    effective = (2 * log_weights_SB.logsumexp(0) - (2 * log_weights_SB).logsumexp(0)).exp()
-    return importance_weighted_bound(log_weights_SB), effective
+    return importance_weighted_bound(log_weights_SB), effective_sample_size(log_weights_SB)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from reparam.distributions import Bernoulli
 from reparam.errors import UsageError
 from reparam.vae import LatentVariableModel, draw_with_log_prob, in_parts
 
-__all__ = ["Precision", "event_log_prob", "fast_log_weights"]
+__all__ = ["Precision", "effective_sample_size", "event_log_prob", "fast_log_weights"]
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -96,6 +96,19 @@ def _block(
             law = model.decoder(z.flatten(0, 1))
         found.append(event_log_prob(law, x))
     return torch.cat(found).double() + log_ratio
+
+
+def effective_sample_size(log_weights: Tensor) -> Tensor:
+    """``(Σ_s w_s)² / Σ_s w_s²``: how many equal weights would tell as much.
+
+    Shapes:
+        log_weights: ``[S, B]``; the result is ``[B]``, between 1 and S.
+
+    Example:
+        >>> effective_sample_size(torch.tensor([[0.0, 0.0], [0.0, -100.0]]))
+        tensor([2., 1.])
+    """
+    return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
 
 
 def event_log_prob(law: td.Distribution, x: Tensor) -> Tensor:

@@ -11,5 +11,6 @@ from reparam.planning.plan import make_feed as make_feed
 from reparam.planning.plan import make_plan as make_plan
 from reparam.planning.plan import read_examples as read_examples
 from reparam.planning.plan import split_examples as split_examples
+from reparam.planning.presets import PRESETS as PRESETS
 from reparam.planning.values import misfit as misfit
 from reparam.planning.values import row_totals as row_totals

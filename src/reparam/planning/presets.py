@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from reparam.data.schema import Schema
+from reparam.training.schedule import DEFAULT_STEPS
 from reparam.training.settings import Settings
 
 __all__ = ["PRESETS", "Preset", "preset", "resolved"]
@@ -19,7 +20,7 @@ class Preset(NamedTuple):
     """
 
     values: Mapping[str, Any]
-    num_steps: int = 13_000
+    num_steps: int = DEFAULT_STEPS
 
 
 _COMMON = {"posterior": "diagonal-normal", "prior": "standard", "precision": "float32"}

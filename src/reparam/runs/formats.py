@@ -28,8 +28,8 @@ __all__ = [
     "load_tensors",
 ]
 
-FORMAT_VERSION = 1
-"""Version of the layout of a run directory; files of a later one are refused, not guessed at."""
+FORMAT_VERSION = 2
+"""Version of the layout of a run directory; files of another one are refused, not guessed at."""
 
 MAX_JSON_BYTES = 16_000_000
 """No JSON file of ours comes near it; what is larger is not one of ours."""
@@ -146,26 +146,28 @@ def load_object(data: bytes, where: str) -> dict[str, Any]:
 
 
 def check_format(entries: Mapping[str, Any], where: str) -> None:
-    """Refuse what a later release wrote.
+    """Refuse what another release wrote in another format.
 
     Raises:
-        RunError: the format is later than ``FORMAT_VERSION``, or there is none.
+        RunError: the format is not ``FORMAT_VERSION``, or there is none.
 
     Example:
-        >>> check_format({"format_version": 2}, "run.json")
+        >>> check_format({"format_version": 3}, "run.json")
         Traceback (most recent call last):
         ...
-        reparam.errors.RunError: run.json has format 2, this reparam reads formats up to 1: upgrade \
-reparam (`pip install --upgrade reparam`)
+        reparam.errors.RunError: run.json has format 3, and this reparam reads format 2: upgrade reparam \
+(`pip install --upgrade reparam`)
     """
     version = entries.get("format_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise RunError(f"{where} has no usable format_version (found {version!r}): it is not ours, or damaged")
-    if version > FORMAT_VERSION:
-        raise RunError(
-            f"{where} has format {version}, this reparam reads formats up to {FORMAT_VERSION}: "
+    if version != FORMAT_VERSION:
+        advice = (
             "upgrade reparam (`pip install --upgrade reparam`)"
+            if version > FORMAT_VERSION
+            else "an earlier one wrote it. Use that one for this run, or train again with this one"
         )
+        raise RunError(f"{where} has format {version}, and this reparam reads format {FORMAT_VERSION}: {advice}")
 
 
 def dump_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], where: str) -> bytes:

@@ -111,7 +111,7 @@ class Run:
         """An existing run directory.
 
         Raises:
-            RunError: it does not exist, is no run directory, is damaged, or was written by a later reparam.
+            RunError: it does not exist, is no run directory, is damaged, or was written in another format.
             InputOutputError: the system does not let us read it.
         """
         path = Path(path)

@@ -10,8 +10,8 @@ __all__ = ["Schedule", "default_batch_size"]
 
 # A run has fewer steps where examples are so large that it would take hours: values seen by the network (steps x batch
 # x values of an example) then stay near those of as many steps of 128 small images, but never under the least number.
-LEAST_STEPS = 2_000
-VALUES_PER_STEP = 100_400
+DEFAULT_STEPS, LEAST_STEPS = 13_000, 2_000
+VALUES_PER_STEP = 100_385
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Schedule:
     kl_warmup: int
 
     @classmethod
-    def plan(cls, settings: Settings, num_rows: int, num_values: int, num_steps: int = 13_000) -> "Schedule":
+    def plan(cls, settings: Settings, num_rows: int, num_values: int, num_steps: int = DEFAULT_STEPS) -> "Schedule":
         """The schedule these settings mean for this many training rows, of this many values each.
 
         Args:

@@ -59,12 +59,13 @@ class Settings:
 
     seed: int = _setting(0, "every random number of the run follows from it", low=0, high=2**63 - 1)
     epochs: int | None = _setting(
-        None, "passes through the data; default: enough for 13,000 steps, fewer for large images", low=1
+        None, "passes through the data; default: enough for 13,000 steps (best: more), fewer for large images", low=1
     )
     batch_size: int | None = _setting(None, "examples a step; default: 128, fewer for fewer than 2,048 rows", low=1)
     latent_dim: int | None = _setting(
         None,
-        "latent dimensions, of the first level if there are two; default: 32 for images, half the columns for tables",
+        "latent dimensions, of the first level if there are two; default: 32 for images (best: 40), half the "
+        "columns for tables",
         low=1,
     )
     learning_rate: float = _setting(2e-3, "peak of Adam's step size", low=0, high=1, open_low=True)
@@ -80,22 +81,26 @@ class Settings:
     patience: int = _setting(20, "evaluations without a better validation bound before stopping early", low=1)
     evaluate_every: int | None = _setting(None, "steps between evaluations, each with a checkpoint", low=1)
     num_samples: int = _setting(500, "importance samples of the final log-likelihood", low=1)
-    preset: str = _setting("standard", "what the settings that are left open mean", choices=("standard", "best"))
+    preset: str = _setting(
+        "standard",
+        "for what is left open: standard; or best, larger and longer",
+        choices=("standard", "best"),
+    )
     network: str | None = _setting(
         None,
         "of encoder and decoder; default: convolutional for images, residual-mlp for tables",
         choices=("convolutional", "residual-mlp", "gated-mlp"),
     )
-    width: int | None = _setting(None, "channels (images, default 16) or hidden units (tables, default 128)", low=1)
+    width: int | None = _setting(None, "channels (images) or hidden units (tables); default: as the preset says", low=1)
     num_blocks: int | None = _setting(
-        None, "residual blocks at each size of an image (default 1), or hidden layers (default 2)", low=1
+        None, "residual blocks at each size of an image, or hidden layers; default: as the preset says", low=1
     )
     posterior: str | None = _setting(
         None, "law of the latents given an example; default: diagonal-normal", choices=POSTERIORS
     )
     prior: str | None = _setting(
         None,
-        "law of the latents; default: standard, the posterior's kind, knowing nothing",
+        "law of the latents; standard is of the posterior's kind and knows nothing; default: standard (best: realnvp)",
         choices=PRIORS,
     )
     posterior_rank: int | None = _setting(None, "common factors of a low-rank-normal posterior; default: 2", low=1)
@@ -147,7 +152,7 @@ class Settings:
     precision: str | None = _setting(
         None,
         "of the networks; likelihood and KL are float32; auto: bfloat16 where the processor computes in it; default: "
-        "float32",
+        "float32 (best: auto)",
         choices=("float32", "bfloat16", "auto"),
     )
 

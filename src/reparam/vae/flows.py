@@ -25,6 +25,7 @@ from torch.distributions import constraints
 
 from reparam.distributions import Independent, Normal, Transformed
 from reparam.errors import ParameterError, UsageError
+from reparam.vae.checks import whole_number
 from reparam.vae.posteriors import DiagonalNormal
 from reparam.vae.priors import StandardNormal
 
@@ -128,9 +129,8 @@ class FlowFamily(nn.Module):
         super().__init__()
         count = _num_transforms("FlowFamily", kind, {"iaf": 2, "spline": 2}, num_transforms)
         _check_sizes("FlowFamily", latent_dim=latent_dim, hidden=hidden)
-        if isinstance(context_dim, bool) or not isinstance(context_dim, int) or context_dim < 0:
-            raise ParameterError(f"FlowFamily: context_dim must be a whole number >= 0; got {context_dim!r}")
-        self.latent_dim, self.context_dim = latent_dim, context_dim
+        self.latent_dim = latent_dim
+        self.context_dim = whole_number("FlowFamily", "context_dim", context_dim, least=0)
         self.diagonal = DiagonalNormal()
         if kind == "iaf":
             steps = [_autoregressive(latent_dim, context_dim, index, hidden) for index in range(count)]
@@ -274,15 +274,10 @@ def _zuko() -> Any:
 def _num_transforms(who: str, kind: str, defaults: dict[str, int], given: int | None) -> int:
     if kind not in defaults:
         raise ParameterError(f"{who}: kind must be {' or '.join(map(repr, defaults))}; got {kind!r}")
-    if given is None:
-        return defaults[kind]
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise ParameterError(f"{who}: num_transforms must be a whole number >= 1; got {given!r}")
-    return given
+    return defaults[kind] if given is None else whole_number(who, "num_transforms", given)
 
 
 def _check_sizes(who: str, *, latent_dim: int, hidden: Sequence[int]) -> None:
-    if isinstance(latent_dim, bool) or not isinstance(latent_dim, int) or latent_dim < 1:
-        raise ParameterError(f"{who}: latent_dim must be a whole number >= 1; got {latent_dim!r}")
+    whole_number(who, "latent_dim", latent_dim)
     if not isinstance(hidden, Sequence) or not all(type(size) is int and size >= 1 for size in hidden):
         raise ParameterError(f"{who}: hidden must be sizes of layers, such as (64, 64); got {hidden!r}")

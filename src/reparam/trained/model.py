@@ -19,18 +19,17 @@ from reparam.data.given import read_given
 from reparam.data.scaling import Scaling
 from reparam.data.schema import Examples, Schema
 from reparam.data.splits import Split
-from reparam.errors import RunError, UsageError
+from reparam.errors import DataError, RunError, UsageError
 from reparam.evaluation import Precision, health, log_likelihood
 from reparam.gallery import make_gallery
 from reparam.measuring import Choices, Subject, factor_columns, measure, measures_named
-from reparam.planning import condition_of, make_feed, read_examples, split_examples
+from reparam.planning import condition_of, make_feed, misfit, read_examples, split_examples
 from reparam.runs import Run
-from reparam.training.device import accelerator_for
 from reparam.training.feed import DeviceFeed
 from reparam.training.settings import Settings
-from reparam.vae import VAE, Architecture, Condition, GivenVAE, assemble, in_parts, moments
+from reparam.vae import VAE, Condition, GivenVAE, in_parts, moments
 
-__all__ = ["Encoding", "TrainedVAE", "load"]
+__all__ = ["Encoding", "TrainedVAE"]
 
 Array = np.ndarray[Any, Any]
 
@@ -79,13 +78,17 @@ class TrainedVAE:
         """Examples as :func:`reparam.fit` would read them; default: the data of the run, read again from where it was.
 
         Raises:
-            UsageError: no ``x``, and the run was trained on an array. DataError: not examples of the run's schema.
+            UsageError: no ``x``, and the run was trained on an array. DataError: not examples of the run's schema, or
+                values that the likelihood cannot have, such as fractions for counts.
         """
         x = self.run.description["data"]["source"] if x is None else x
         if x is None:
             raise UsageError(f"{self.run.path} was trained on an array: say which data")
         examples = x if isinstance(x, Examples) else read_examples(x, self.settings)
         check_same_kind(examples, self.schema)
+        wrong = misfit(examples.values, self.schema, type(self.model.decoder.family))
+        if wrong is not None:
+            raise DataError(f"the model's likelihood, {self.run.description['likelihood']}, {wrong}")
         return examples
 
     def encode(self, x: Any) -> Encoding:
@@ -318,55 +321,6 @@ class TrainedVAE:
 
     def _to_user(self, parts: list[Tensor]) -> Array:
         return np.asarray(self.scaling.undo(_joined(parts)))
-
-
-def load(path: str | Path, *, model: VAE | None = None, device: str = "cpu", checkpoint: str = "best") -> TrainedVAE:
-    """The model of a run directory, ready to use. Loading never runs code from the directory.
-
-    Args:
-        path: the run directory.
-        model: your own :class:`reparam.vae.VAE`, if the run was trained with one.
-        device: ``cpu``, ``auto``, ``cuda``, ``cuda:N`` or ``mps``.
-        checkpoint: ``"best"`` (by validation bound) or ``"latest"``.
-
-    Raises:
-        RunError: no run there, no checkpoint yet, a damaged one (named), or one that does not fit the model.
-        UsageError: no such device or checkpoint.
-
-    Example:
-        >>> import reparam, tempfile
-        >>> out = tempfile.mkdtemp() + "/digits"
-        >>> _ = reparam.fit("digits", reparam.Settings(epochs=1, num_samples=5), out=out, progress=False)
-        >>> reparam.load(out).encode("digits").loc.shape
-        (1797, 32)
-    """
-    if checkpoint not in ("best", "latest"):
-        raise UsageError(f"checkpoint must be 'best' or 'latest', got '{checkpoint}'")
-    run = Run.open(path)
-    schema, scaling = (
-        Schema.from_json(run.description["schema"]),
-        Scaling.from_json(run.description["scaling"]),
-    )
-    network, condition = run.description["network"], run.description.get("condition")
-    if model is None:
-        if network["kind"] == "custom":
-            raise RunError(
-                f"{path} was trained with a model of your own: load(path, model=...) needs the same model again"
-            )
-        model = _empty_model(run)
-    stored = run.load_checkpoint(checkpoint)  # type: ignore[arg-type]
-    try:
-        model.load_state_dict(stored.model)
-    except RuntimeError as error:
-        raise RunError(f"checkpoint {stored.step} of {path} does not fit the model: {error}") from None
-    where = accelerator_for(device, "float32").device
-    known = None if condition is None else ConditionSchema.from_json(condition)
-    return TrainedVAE(model.to(where).eval(), schema, scaling, run, where, known)
-
-
-def _empty_model(run: Run) -> VAE:
-    with torch.random.fork_rng(devices=[]):
-        return assemble(Architecture.from_json(run.description["network"]["architecture"]))
 
 
 def _at_least_one(name: str, value: int) -> None:
