@@ -50,9 +50,7 @@ def test_more_is_measured_by_name(runs: Path, tmp_path: Path, reparam: Any) -> N
     result = reparam(*words, "--factors", "label")
     assert result.code == 0
     assert result.err == "measuring probes\nmeasuring disentanglement\n"
-    assert re.search(
-        r"^labels, nearest      \d+\.\d ± \d\.\d % right by 10 nearest neighbours", result.out, re.M
-    )
+    assert re.search(r"^labels, nearest      \d+\.\d ± \d\.\d % right by 10 nearest neighbours", result.out, re.M)
     assert re.search(r"^  protocol           label; 180 test rows, learned from 1,437 training rows", result.out, re.M)
     assert "seed 0, decoded in bfloat16" in result.out
     written = json.loads((tmp_path / "digits" / "evaluation.json").read_text())

@@ -1,4 +1,4 @@
-"""Each measure, as it is taken of a model: against the linear-Gaussian model, where everything is exact."""
+"""Each measure, as it is taken of a model: against the linear-Gaussian model, whose samples are exact."""
 
 import math
 
