@@ -65,8 +65,8 @@ def test_everything_asked_for_is_there_and_says_how(measured: dict[str, reparam.
         assert {name: protocol.get(name) for name in expected} == expected
         assert protocol["num_rows"] == (64 if key == "annealing" else 180)
     assert numbers["samples"]["protocol"]["num_reference"] == numbers["samples"]["protocol"]["num_samples"] == 180
-    assert "1257 other training rows" in numbers["samples"]["protocol"]["feature_space"]
-    assert numbers["probes"]["protocol"]["learned_from"] == "1437 training rows"
+    assert "1,257 other training rows" in numbers["samples"]["protocol"]["feature_space"]
+    assert numbers["probes"]["protocol"]["learned_from"] == "1,437 training rows"
     assert numbers["disentanglement"]["protocol"]["factors"] == ["label"]
     assert numbers["disentanglement"]["dci"] is None
 

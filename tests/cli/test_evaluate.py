@@ -1,6 +1,7 @@
 """``reparam evaluate``: the numbers, their error, and how they were obtained."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from reparam.cli._evaluation import evaluation_rows
+from reparam.cli._shared import aligned
 
 
 @pytest.fixture
@@ -40,6 +42,53 @@ def test_the_data_can_be_given_where_it_has_moved(table: Path, runs: Path, tmp_p
     again = reparam("evaluate", table, "--json")
     assert result.code == 0
     assert result.out == again.out
+
+
+def test_more_is_measured_by_name(runs: Path, tmp_path: Path, reparam: Any) -> None:
+    shutil.copytree(runs / "digits", tmp_path / "digits")
+    words = ["evaluate", tmp_path / "digits", "--measures", "probes, disentanglement", "--precision", "bfloat16"]
+    result = reparam(*words, "--factors", "label")
+    assert result.code == 0
+    assert result.err == "measuring probes\nmeasuring disentanglement\n"
+    assert re.search(r"^labels, nearest      \d+\.\d ± \d\.\d % right by 10 nearest neighbours", result.out, re.M)
+    assert re.search(r"^  protocol           label; 180 test rows, learned from 1,437 training rows", result.out, re.M)
+    assert "seed 0, decoded in bfloat16" in result.out
+    written = json.loads((tmp_path / "digits" / "evaluation.json").read_text())
+    assert not {"samples", "annealing"} & set(written)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--measures", "probe"], "measures: there is no 'probe'; did you mean 'probes'?"),
+        (["--measures", "all", "--factors", "heigth"], "did you mean 'height'?"),
+        (["--factors", "height"], "factors are for the measure disentanglement"),
+        (["--precision", "half"], "precision must be one of float32, bfloat16; got 'half'"),
+    ],
+)
+def test_what_there_is_not_to_measure_is_refused(table: Path, reparam: Any, words: list[str], message: str) -> None:
+    before = (table / "evaluation.json").read_bytes()
+    result = reparam("evaluate", table, *words)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert (table / "evaluation.json").read_bytes() == before
+
+
+def test_what_was_left_out_says_why(table: Path, reparam: Any) -> None:
+    result = reparam("evaluate", table, "--measures", "probes")
+    assert "labels               left out: there are no labels to be told\n" in result.out
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_long_lines_go_on_below_in_a_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [("rate", "word " * 60), ("next", "reparam report " + "x" * 200)]
+    assert [len(line) for line in aligned(rows)] == [6 + 300, 6 + 215]
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    *lines, command = aligned(rows)
+    assert columns - 6 < max(map(len, lines)) < columns
+    assert all(line.startswith("      word") for line in lines[1:])
+    assert command == "next  reparam report " + "x" * 200
 
 
 NUMBERS = {

@@ -39,6 +39,7 @@ def test_a_healthy_run_has_only_good_findings() -> None:
 
 def test_collapse_is_a_warning() -> None:
     assert levels({"active_units": 0})["The latents are not used"] == "warning"
+    assert levels({"rate_nats": 0.04})["The latents are not used"] == "warning"  # whatever the units say
 
 
 def test_unused_latents_beside_what_is_given_are_a_regression() -> None:

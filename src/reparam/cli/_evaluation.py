@@ -42,7 +42,8 @@ def _protocol(numbers: dict[str, Any]) -> str:
     how = protocol["binarize"]
     binarized = "" if how == "none" else f", binarised once ({how} in training)"
     given = f", given {', '.join(protocol['given'])}" if "given" in protocol else ""
-    half = "" if protocol["precision"] == "float32" else f", decoded in {protocol['precision']}"
+    precision = protocol.get("precision", "float32")  # not said by evaluations from before there was a choice
+    half = "" if precision == "float32" else f", decoded in {precision}"
     return f"{which} {numbers['num_rows']:,} {protocol['split']} rows, seed {protocol['seed']}{binarized}{given}{half}"
 
 

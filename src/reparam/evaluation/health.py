@@ -5,6 +5,9 @@ from typing import Any, Literal, NamedTuple
 
 __all__ = ["Finding", "health"]
 
+# Nats about an example that are as good as none: a fair coin has 0.7.
+UNUSED_RATE = 0.1
+
 
 class Finding(NamedTuple):
     """One thing worth saying about a run."""
@@ -36,20 +39,21 @@ def _latents(numbers: Mapping[str, Any]) -> Finding:
     active, dim, rate = numbers["active_units"], numbers["latent_dim"], numbers["rate_nats"]
     apart = numbers["kl_per_dimension_nats"] is not None
     units = "unit" if apart else "coordinate"
-    if active == 0 and numbers.get("protocol", {}).get("given"):
+    idle = active == 0 or rate < UNUSED_RATE
+    if idle and numbers.get("protocol", {}).get("given"):
         return Finding(
             "advice",
             "The latents are not used",
-            f"No {units} of {dim} carries information (rate {rate:.2f} nats): the model is a regression on what is "
+            f"They tell next to nothing about an example (rate {rate:.2f} nats): the model is a regression on what is "
             "given, and each value varies on its own around it. That is right where the pre-check found nothing beside "
             "what is given; otherwise raise kl_warmup_steps, or look at the likelihood.",
         )
-    if active == 0:
+    if idle:
         return Finding(
             "warning",
             "The latents are not used",
-            f"No {units} of {dim} carries information (rate {rate:.2f} nats): posterior collapse. The decoder ignores "
-            "the latents. Look at the pre-check: if the values hardly depend on each other there is nothing to "
+            f"They tell next to nothing about an example (rate {rate:.2f} nats): posterior collapse. The decoder "
+            "ignores the latents. Look at the pre-check: if the values hardly depend on each other there is nothing to "
             "encode; otherwise raise kl_warmup_steps, lower the batch size, or check that the likelihood fits the "
             "data.",
         )
@@ -60,11 +64,11 @@ def _latents(numbers: Mapping[str, Any]) -> Finding:
             f"All {dim} {units}s carry information, {rate:.1f} nats together. A larger --latent-dim may describe the "
             "data better.",
         )
-    idle = "follow the prior and cost nothing" if apart else "hardly differ from example to example"
+    others = "follow the prior and cost nothing" if apart else "hardly differ from example to example"
     return Finding(
         "good",
         f"{active} of {dim} latent {units}s are in use",
-        f"They carry {rate:.1f} nats about each example. The other {dim - active} {idle}.",
+        f"They carry {rate:.1f} nats about each example. The other {dim - active} {others}.",
     )
 
 

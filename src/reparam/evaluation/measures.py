@@ -142,7 +142,7 @@ def measure_probes(train_z: Array, train_labels: Array, test_z: Array, test_labe
         "protocol": {
             "split": "test",
             "num_rows": len(test_z),
-            "learned_from": f"{len(train_z)} training rows",
+            "learned_from": f"{len(train_z):,} training rows",
             "binarize": "none",
             "feature_space": f"posterior means, {test_z.shape[1]} numbers",
         },
@@ -184,7 +184,7 @@ def measure_samples(model: VAE, test: Seen, second: Seen, train: Seen, *, seed: 
             "num_samples": len(made),
             "num_reference": len(other),
             "reference": "training rows in place of samples",
-            "feature_space": f"{real.shape[1]} principal components of {len(train)} other training rows, in the "
+            "feature_space": f"{real.shape[1]} principal components of {len(train):,} other training rows, in the "
             "model's units",
             "samples_are": "draws from the decoder's law, not its means",
         },
@@ -255,7 +255,7 @@ def measure_disentanglement(
             "split": "test",
             "num_rows": len(test_z),
             "factors": list(train_factors),
-            "learned_from": f"{len(train_z)} training rows",
+            "learned_from": f"{len(train_z):,} training rows",
             "binarize": "none",
             "feature_space": f"posterior means, {test_z.shape[1]} numbers",
         }

@@ -74,8 +74,7 @@ def _map(contents: Contents) -> Section:
             notice("There is no map of the latent space yet: `reparam evaluate RUN` encodes the examples for it.")
         )
     # A class has several numbers, and is one dimension.
-    numbers = active.repeat(gallery.latent_loc.shape[1] // len(active))
-    projection = project(gallery.latent_loc, numbers)
+    projection = project(gallery.latent_loc, active.repeat(gallery.latent_loc.shape[1] // len(active)))
     if projection is None:
         return Section(
             notice(
@@ -88,7 +87,7 @@ def _map(contents: Contents) -> Section:
     if projection.explained is not None:
         caption = (
             f"Where the encoder puts {examples} (posterior means), seen along the two first principal "
-            f"components of the {count(int(numbers.sum()), 'active dimension')}; these hold "
+            f"components of the {count(int(active.sum()), 'active dimension')}; these hold "
             f"{number(100 * projection.explained, 0)} % of their variance, so groups that overlap here may "
             "still be apart."
         )
