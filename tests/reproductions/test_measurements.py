@@ -1,5 +1,6 @@
 """Measurements of our own run, and say what their numbers say."""
 
+import doctest
 import math
 
 import pytest
@@ -7,8 +8,15 @@ import torch
 
 import reparam
 from reparam.vae import Gaussian
-from reproductions import calibration, dreg, exact
+from reproductions import calibration, changes, dreg, exact, experiment
 from reproductions.experiment import t_interval, trained
+
+
+@pytest.mark.parametrize("module", [changes, experiment])
+def test_examples_in_docstrings_say_what_comes(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_the_interval_is_students():
