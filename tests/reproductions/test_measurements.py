@@ -1,5 +1,6 @@
 """Measurements of our own run, and say what their numbers say."""
 
+import doctest
 import math
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import torch
 
 import reparam
 from reparam.vae import Gaussian
-from reproductions import calibration, dreg, exact
+from reproductions import calibration, changes, dreg, exact, experiment
 from reproductions.experiment import t_interval, trained
 
 
@@ -20,6 +21,13 @@ def quick(monkeypatch):
         reparam, "fit", lambda source, settings, **more: fit(source, replace(settings, num_samples=10), **more)
     )
     monkeypatch.setattr(reparam.TrainedVAE, "report", lambda run, x=None: run.run.path)
+
+
+@pytest.mark.parametrize("module", [changes, experiment])
+def test_examples_in_docstrings_say_what_comes(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_the_interval_is_students():
