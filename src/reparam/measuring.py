@@ -166,7 +166,7 @@ def measure(subject: Subject, choices: Choices, say: Callable[[str], None] | Non
         "split": "test",
         "num_rows": len(split.test),
         "latent_dim": len(found.activity),
-        "bits_per_dim": _bits_per_dim(found, schema) if discrete else None,
+        "bits_per_dim": _bits_per_dim(found, schema) if discrete and schema.levels is not None else None,
         "baseline": None if discrete or schema.kind != "table" else _baseline(subject, rows),
         # Of 0 nothing is said: levels and counts are in the data's units as they are.
         "log_scale_nats": subject.scaling.log_scale_nats(schema) or None,
