@@ -1,8 +1,10 @@
 """``python -m reproductions ROW``: one published result, run again."""
 
 import argparse
+import sys
 from pathlib import Path
 
+from reparam.errors import ReparamError
 from reproductions.row import run
 from reproductions.rows import ROWS, STUDIES
 
@@ -25,7 +27,11 @@ def main() -> None:
     if given.data is None:
         parser.error("--data is missing: where MNIST's four files are")
     out = given.out or Path("runs") / f"{given.row}-{given.setting}-{given.seed}"
-    result = run(ROWS[given.row], given.data, out, setting=given.setting, seed=given.seed)
+    try:
+        result = run(ROWS[given.row], given.data, out, setting=given.setting, seed=given.seed)
+    except ReparamError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     print(
         f"{given.row}: {result['log_likelihood_nats']:.2f} ± {result['standard_error_nats']:.2f} nats "
         f"({result['training_minutes']:.1f} minutes of training)"

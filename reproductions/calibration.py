@@ -85,7 +85,8 @@ def section(result: dict[str, Any]) -> str:
     lines = [
         f"The breast cancer table of scikit-learn, {result['rows']} rows of {result['columns']} columns scaled to "
         f"variance 1; residual MLPs, {result['latents']} latents, {result['epochs']} epochs; means over {len(seeds)} "
-        "seeds, each with a split of its own. Of a linear decoder with its noise fixed at 1, theory says that "
+        "seeds, each with a split of its own (they overlap, so that intervals are somewhat too narrow). Of a linear "
+        "decoder with its noise fixed at 1, theory says that "
         f"{result['eigenvalues_above_1']} latents are worth their cost.",
         "",
         "| decoder noise | log-likelihood of the test rows, nats | rate, nats | active units |",

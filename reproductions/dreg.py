@@ -121,7 +121,8 @@ def section(result: dict[str, Any]) -> str:
         f"The digits of scikit-learn, binarised anew each time they are seen; k = {settings['draws']}, residual MLPs "
         f"of width {settings['width']}, {settings['latent_dim']} latents, {settings['epochs']} epochs of batches of "
         f"{settings['batch_size']}, all chosen before the first run. Runs of a pair share seed, split and first "
-        f"weights; {settings['num_samples']:,} importance samples, {result['num_test']} test rows.",
+        f"weights; splits of different seeds overlap. {settings['num_samples']:,} importance samples, "
+        f"{result['num_test']} test rows.",
         "",
         "| seed | IWAE, nats | DReG, nats | DReG less IWAE | ELBO, DReG less IWAE |",
         "|---|---|---|---|---|",

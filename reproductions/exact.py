@@ -46,9 +46,9 @@ def section(result: dict[str, Any]) -> str:
         "|---|---|---|",
     ]
     for found in result["posteriors"]:
+        gap = round(found["gap_nats"], 4) + 0.0  # not -0.0
         lines.append(
-            f"| {found['posterior']} | {found['expected_nats']:.4f} | {found['gap_nats']:.4f} ± "
-            f"{found['standard_error_nats']:.4f} |"
+            f"| {found['posterior']} | {found['expected_nats']:.4f} | {gap:.4f} ± {found['standard_error_nats']:.4f} |"
         )
     return "\n".join(lines)
 

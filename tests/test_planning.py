@@ -214,6 +214,21 @@ def test_every_preset_is_one_of_the_settings_and_says_all_that_a_model_needs() -
             assert (mine.width, mine.num_blocks) == (3, 7)
 
 
+def test_the_defaults_that_settings_state_are_those_of_the_presets() -> None:
+    stated = {
+        entry.name: entry.metadata["meaning"].partition("; default: ")[2] for entry in dataclasses.fields(Settings)
+    }
+    for name in ("prior", "precision", "latent_dim"):
+        usual, best = (resolved(Settings(preset=preset), GREY) for preset in ("standard", "best"))
+        images = " for images" if name == "latent_dim" else ""
+        assert stated[name].startswith(f"{getattr(usual, name)}{images} (best: {getattr(best, name)})")
+    assert (
+        stated["posterior"] == resolved(Settings(), GREY).posterior == resolved(Settings(preset="best"), GREY).posterior
+    )
+    assert stated["epochs"].startswith(f"enough for {PRESETS['standard']['image'].num_steps:,} steps (best: more)")
+    assert all(PRESETS["best"][kind].num_steps > PRESETS["standard"][kind].num_steps for kind in PRESETS["best"])
+
+
 def test_networks_that_do_not_fit_the_data_are_refused() -> None:
     plan = make_plan(table(50, 3), Settings(network="convolutional"))
     with pytest.raises(UsageError, match=r"for images .*got examples of shape \(3,\); use .*residual-mlp"):

@@ -60,11 +60,10 @@ def make_gallery(
         "latent_scale": scale,
     }
     metadata = {}
-    classes = _classes_shown(model.condition) if images else []
-    if classes:
-        given = {model.condition.names[0]: classes}  # type: ignore[union-attr]
+    given = _classes_shown(model.condition) if images else {}
+    if given:
         tensors["samples"] = model.sample(SAMPLES_OF_A_CLASS, given=given, seed=seed).reshape(-1, *model.schema.shape)
-        metadata["sample_classes"] = json.dumps([str(name) for name in classes])
+        metadata["sample_classes"] = json.dumps([str(name) for classes in given.values() for name in classes])
     else:
         tensors["samples"] = model.sample(64 if images else 1000, seed=seed)
     if not images and model.condition is not None:
@@ -84,10 +83,10 @@ def make_gallery(
     return gallery, metadata
 
 
-def _classes_shown(condition: ConditionSchema | None) -> list[Any]:
-    """The most frequent classes, in their order, where one class is all that is given."""
+def _classes_shown(condition: ConditionSchema | None) -> dict[str, list[Any]]:
+    """The most frequent classes, in their order, by the name of their column, where one class is all that is given."""
     if condition is None or not condition.only_classes:
-        return []
+        return {}
     counts = dict(zip(condition.rows[0], condition.counts, strict=True))
     frequent = sorted(condition.only_classes, key=lambda name: -counts[name])[:MOST_CLASSES]
-    return [name for name in condition.only_classes if name in frequent]
+    return {condition.names[0]: [name for name in condition.only_classes if name in frequent]}

@@ -1,14 +1,33 @@
 """Measurements of our own run, and say what their numbers say."""
 
+import doctest
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 import reparam
 from reparam.vae import Gaussian
-from reproductions import calibration, dreg, exact
+from reproductions import calibration, changes, dreg, exact, experiment
 from reproductions.experiment import t_interval, trained
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Runs with few importance samples and without a report, which no measurement looks at."""
+    fit = reparam.fit
+    monkeypatch.setattr(
+        reparam, "fit", lambda source, settings, **more: fit(source, replace(settings, num_samples=10), **more)
+    )
+    monkeypatch.setattr(reparam.TrainedVAE, "report", lambda run, x=None: run.run.path)
+
+
+@pytest.mark.parametrize("module", [changes, experiment])
+def test_examples_in_docstrings_say_what_comes(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_the_interval_is_students():
@@ -23,7 +42,7 @@ def test_objectives_of_a_pair_differ_in_their_gradient_alone():
     assert {name for name in iwae if iwae[name] != dreg_[name]} == {"objective"}
 
 
-def test_dreg_is_measured_and_reported():
+def test_dreg_is_measured_and_reported(quick):
     result = dreg.measure(epochs=1, seeds=2, draws=3, rounds=3)
     runs = {(run["objective"], run["seed"]): run for run in result["runs"]}
     assert set(runs) == {(objective, seed) for objective in dreg.OBJECTIVES for seed in (0, 1)}
@@ -46,7 +65,7 @@ def test_the_verdict_follows_from_the_interval(gains, said):
     assert dreg.verdict({"runs": runs}).startswith(said)
 
 
-def test_noise_is_fixed_learned_and_fitted():
+def test_noise_is_fixed_learned_and_fitted(quick):
     result = calibration.measure(epochs=1, seeds=2)
     kinds = {run["noise"] for run in result["runs"]}
     assert kinds == {"fixed at 1", "fixed at 1, fitted afterwards", "learned"}

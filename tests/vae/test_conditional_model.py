@@ -84,15 +84,10 @@ def test_objectives_see_the_model_that_is_given_its_condition(objective: vae.Obj
         torch.testing.assert_close(terms.bound, expected)
 
 
-def test_images_get_planes_and_parts_keep_their_exposure() -> None:
-    network = nn.Conv2d(1 + 2, 2, 1)
-    law = vae.Conditional(network, vae.DiagonalNormal())(torch.zeros(3, 1, 4, 5), vae.Condition(torch.eye(3)[:, :2]))
-    assert law.event_shape == (1, 4, 5)
-    torch.testing.assert_close(law.mean[0, 0], (network.weight[0, 1, 0, 0] + network.bias[0]).expand(4, 5))
+def test_parts_of_a_condition_keep_their_exposure() -> None:
     condition = vae.Condition(torch.arange(6.0)[:, None], torch.arange(6.0))
     some = condition.take(torch.tensor([4, 1]))
     assert some.features[:, 0].tolist() == some.exposure.tolist() == [4, 1]
-    parts = list(
-        vae.in_parts(vae.VAE(nn.Identity(), nn.Identity(), nn.Identity()).given(condition), torch.zeros(6, 1), 4)
-    )
+    model = vae.VAE(nn.Identity(), nn.Identity(), nn.Identity()).given(condition)
+    parts = list(vae.in_parts(model, torch.zeros(6, 1), 4))
     assert [part.condition.exposure.tolist() for part, _ in parts] == [[0, 1, 2, 3], [4, 5]]

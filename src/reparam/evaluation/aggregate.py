@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from reparam.errors import UsageError
+from reparam.evaluation.checks import whole_number
 
 __all__ = ["AggregateGap", "aggregate_gap", "largest_shift"]
 
@@ -181,6 +182,5 @@ def _rows(posterior: Distribution, prior: Distribution, num_samples: int) -> int
             f"the prior must have batch shape () and the posterior's event shape {tuple(posterior.event_shape)}; got "
             f"batch shape {tuple(prior.batch_shape)} and event shape {tuple(prior.event_shape)}"
         )
-    if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1:
-        raise UsageError(f"num_samples must be a whole number >= 1; got {num_samples!r}")
+    whole_number("num_samples", num_samples)
     return posterior.batch_shape[0]

@@ -16,6 +16,7 @@ from torch.distributions import Distribution, constraints
 
 from reparam.distributions import Chained, MixtureSameFamily
 from reparam.errors import UsageError
+from reparam.evaluation.checks import whole_number
 from reparam.evaluation.importance import effective_sample_size
 from reparam.samplers import annealed_bound
 from reparam.vae import LatentVariableModel, central_value, importance_weighted_bound
@@ -242,8 +243,7 @@ def _check(
             f"start must have batch shape ({len(x)},) or () and event shape {tuple(prior.event_shape)}; got "
             f"{tuple(start.batch_shape)} and {tuple(start.event_shape)}"
         )
-    for name, value, least in (("num_steps", num_steps, 1), ("num_chains", num_chains, 2)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise UsageError(f"{name} must be a whole number >= {least}; got {value!r}")
+    whole_number("num_steps", num_steps)
+    whole_number("num_chains", num_chains, least=2)
     if step_size is not None and not 0 < step_size < math.inf:
         raise UsageError(f"step_size must be positive; got {step_size!r}")

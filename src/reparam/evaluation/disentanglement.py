@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import RandomForestClassifier
 
-from reparam.errors import DataError, UsageError
+from reparam.errors import DataError
+from reparam.evaluation.checks import whole_number
 
 __all__ = ["Dci", "dci", "mutual_information_gap"]
 
@@ -43,8 +44,7 @@ def mutual_information_gap(codes: ArrayLike, factors: ArrayLike, *, num_bins: in
         >>> mutual_information_gap(factors, factors)                  # each code is a factor
         1.0
     """
-    if isinstance(num_bins, bool) or not isinstance(num_bins, int) or num_bins < 2:
-        raise UsageError(f"num_bins must be a whole number >= 2; got {num_bins!r}")
+    whole_number("num_bins", num_bins, least=2)
     z, levels = _checked(codes, factors)
     binned = [_bins(column, num_bins) for column in z.T]
     gaps = []

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from reparam.distributions import Bernoulli
 from reparam.errors import UsageError
+from reparam.evaluation.checks import whole_number
 from reparam.vae import LatentVariableModel, draw_with_log_prob, in_parts
 
 __all__ = ["Precision", "effective_sample_size", "event_log_prob", "fast_log_weights"]
@@ -148,8 +149,8 @@ def _bernoulli(logits_SBX: Tensor, x_BX: Tensor) -> Tensor:
 
 
 def _require(num_samples: int, precision: str, draws_at_once: int | None) -> None:
-    for name, value in (("num_samples", num_samples), ("draws_at_once", draws_at_once)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise UsageError(f"{name} must be a whole number >= 1; got {value!r}")
+    whole_number("num_samples", num_samples)
+    if draws_at_once is not None:
+        whole_number("draws_at_once", draws_at_once)
     if precision not in get_args(Precision):
         raise UsageError(f"precision must be one of {', '.join(map(repr, get_args(Precision)))}; got {precision!r}")

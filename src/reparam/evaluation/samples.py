@@ -19,7 +19,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from reparam.errors import DataError, UsageError
+from reparam.errors import DataError
+from reparam.evaluation.checks import whole_number
 
 __all__ = ["NeighbourScores", "TwoSampleTest", "neighbour_scores", "principal_features", "two_sample_test"]
 
@@ -53,7 +54,7 @@ def principal_features(train: ArrayLike, *, num_components: int = 50) -> Feature
         >>> features(np.zeros((5, 2, 3))).shape
         (5, 4)
     """
-    _whole("num_components", num_components)
+    whole_number("num_components", num_components)
     rows = _rows("training", train, fewest=2)
     found = PCA(min(num_components, *rows.shape), svd_solver="full").fit(rows)
     return lambda x: np.asarray(found.transform(_rows("given", x)), dtype=np.float64)
@@ -185,7 +186,7 @@ def neighbour_scores(generated: ArrayLike, real: ArrayLike, *, num_neighbours: i
 
     Source: Kynkäänniemi et al. 2019, arXiv:1904.06991; Naeem et al. 2020, arXiv:2002.09797.
     """
-    k = _whole("num_neighbours", num_neighbours)
+    k = whole_number("num_neighbours", num_neighbours)
     fake, true = (torch.from_numpy(rows) for rows in _pair(generated, real, fewest=k + 1))
     fake_reach, true_reach = _reach(fake, k), _reach(true, k)
     in_balls, covered, recalled = [], torch.zeros(len(true), dtype=torch.bool), torch.zeros(len(true), dtype=torch.bool)
@@ -235,9 +236,3 @@ def _rows(name: str, given: ArrayLike, fewest: int = 1) -> NDArray[np.float64]:
     if not np.isfinite(rows).all():
         raise DataError(f"{name} rows must be finite; row {int((~np.isfinite(rows)).any(1).argmax())} is not")
     return rows
-
-
-def _whole(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{name} must be a whole number >= 1; got {value!r}")
-    return value

@@ -24,6 +24,7 @@ from reparam.vae.likelihoods import (
     ZeroInflatedNegativeBinomial,
     ZeroInflatedPoisson,
 )
+from reparam.vae.limits import soft_bound
 from reparam.vae.model import VAE, GivenVAE, in_parts
 from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder, GatedMLP
 from reparam.vae.objectives import Elbo, ImportanceWeighted, Objective, elbo_terms
@@ -45,7 +46,6 @@ from reparam.vae.posteriors import (
     VonMisesFisherFamily,
     central_value,
     moments,
-    soft_bound,
 )
 from reparam.vae.priors import (
     FixedPrior,

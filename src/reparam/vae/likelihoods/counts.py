@@ -18,8 +18,7 @@ from torch import Tensor, nn
 
 from reparam import distributions
 from reparam.distributions import Independent
-from reparam.vae.likelihoods.positive import BoundedPositive
-from reparam.vae.posteriors.normal import soft_bound
+from reparam.vae.limits import BoundedPositive, soft_bound
 
 __all__ = [
     "CountFamily",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from reparam import distributions
 from reparam.distributions import Independent
-from reparam.vae.posteriors.normal import soft_bound
+from reparam.vae.limits import soft_bound
 
 __all__ = ["Categorical", "DiscretizedLogistic", "DiscretizedLogisticMixture"]
 

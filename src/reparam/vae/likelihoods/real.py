@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from reparam import distributions
 from reparam.distributions import Independent
-from reparam.vae.likelihoods.positive import BoundedPositive
+from reparam.vae.limits import BoundedPositive
 
 __all__ = ["Gaussian", "Laplace", "RealFamily", "StudentT"]
 

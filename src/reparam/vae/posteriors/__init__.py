@@ -10,7 +10,6 @@ from reparam.vae.posteriors.factorized import VonMisesFamily as VonMisesFamily
 from reparam.vae.posteriors.normal import DiagonalNormal as DiagonalNormal
 from reparam.vae.posteriors.normal import FullNormal as FullNormal
 from reparam.vae.posteriors.normal import LowRankNormal as LowRankNormal
-from reparam.vae.posteriors.normal import soft_bound as soft_bound
 from reparam.vae.posteriors.sphere import PowerSphericalFamily as PowerSphericalFamily
 from reparam.vae.posteriors.sphere import VonMisesFisherFamily as VonMisesFisherFamily
 from reparam.vae.posteriors.summary import central_value as central_value

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from reparam.distributions import Bernoulli, Independent, OneHotCategorical
 from reparam.vae.checks import whole_number
-from reparam.vae.posteriors.normal import soft_bound
+from reparam.vae.limits import soft_bound
 
 __all__ = ["BernoulliFamily", "CategoricalFamily"]
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from reparam.distributions import Beta, Dirichlet, Gamma, Independent, VonMises
-from reparam.vae.posteriors.normal import soft_bound
+from reparam.vae.limits import soft_bound
 
 __all__ = ["BetaFamily", "CosineAndSine", "DirichletFamily", "GammaFamily", "VonMisesFamily"]
 

@@ -7,29 +7,12 @@ from torch import Tensor, nn
 
 from reparam.distributions import Independent, LowRankMultivariateNormal, MultivariateNormal, Normal
 from reparam.vae.checks import whole_number
+from reparam.vae.limits import soft_bound
 
-__all__ = ["DiagonalNormal", "FullNormal", "LowRankNormal", "soft_bound"]
+__all__ = ["DiagonalNormal", "FullNormal", "LowRankNormal"]
 
 # How closely one dimension may follow others, in its own conditional standard deviations.
 _FARTHEST = 8.0
-
-
-def soft_bound(values: Tensor, low: float, high: float) -> Tensor:
-    """Squeeze values into ``(low, high)`` without ever stopping the gradient.
-
-    ``middle + half · (2/π) · atan((π/2) · (values - middle) / half)``: close to the identity around the middle, and
-    with a derivative that falls off like ``1/values²``, where a clamp's is zero outside and a tanh's underflows.
-
-    Args:
-        values: any shape.
-        low, high: the bounds, ``low < high``.
-
-    Example:
-        >>> soft_bound(torch.tensor([-1e6, -2.0, 1e6]), -10.0, 6.0)
-        tensor([-10.0000,  -2.0000,   6.0000])
-    """
-    middle, half = (low + high) / 2, (high - low) / 2
-    return middle + half * (2 / math.pi) * torch.atan((math.pi / 2) * (values - middle) / half)
 
 
 class DiagonalNormal(nn.Module):

@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 from reparam.distributions import PowerSpherical, VonMisesFisher
 from reparam.distributions.directions import length
 from reparam.vae.checks import whole_number
-from reparam.vae.posteriors.normal import soft_bound
+from reparam.vae.limits import soft_bound
 
 __all__ = ["PowerSphericalFamily", "VonMisesFisherFamily"]
 

@@ -8,7 +8,8 @@ from reparam import noise
 from reparam.distributions import Independent, MixtureSameFamily, Normal
 from reparam.vae.checks import whole_number
 from reparam.vae.conditional import Conditional
-from reparam.vae.posteriors import DiagonalNormal, soft_bound
+from reparam.vae.limits import soft_bound
+from reparam.vae.posteriors import DiagonalNormal
 
 __all__ = ["MixturePrior", "VampPrior"]
 

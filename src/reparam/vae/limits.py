@@ -1,13 +1,29 @@
-"""A learned positive number for each value, that cannot run away."""
+"""Numbers from a network, or learned, that cannot run away."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
-from reparam.vae.posteriors.normal import soft_bound
+__all__ = ["BoundedPositive", "soft_bound"]
 
-__all__ = ["BoundedPositive"]
+
+def soft_bound(values: Tensor, low: float, high: float) -> Tensor:
+    """Squeeze values into ``(low, high)`` without ever stopping the gradient.
+
+    ``middle + half · (2/π) · atan((π/2) · (values - middle) / half)``: close to the identity around the middle, and
+    with a derivative that falls off like ``1/values²``, where a clamp's is zero outside and a tanh's underflows.
+
+    Args:
+        values: any shape.
+        low, high: the bounds, ``low < high``.
+
+    Example:
+        >>> soft_bound(torch.tensor([-1e6, -2.0, 1e6]), -10.0, 6.0)
+        tensor([-10.0000,  -2.0000,   6.0000])
+    """
+    middle, half = (low + high) / 2, (high - low) / 2
+    return middle + half * (2 / math.pi) * torch.atan((math.pi / 2) * (values - middle) / half)
 
 
 class BoundedPositive(nn.Module):
