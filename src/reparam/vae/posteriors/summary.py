@@ -56,7 +56,8 @@ def moments(law: Distribution) -> tuple[Tensor, Tensor]:
     mean, deviation = _closed_form(law, "mean"), _closed_form(law, "stddev")
     if mean is not None and deviation is not None:
         return mean, deviation
-    draws = law.sample((_DRAWS,), generator=noise.generator(0, "moments"))  # type: ignore[call-arg]
+    generator = noise.generator(0, "moments", device=central_value(law).device)
+    draws = law.sample((_DRAWS,), generator=generator)  # type: ignore[call-arg]
     return draws.mean(0) if mean is None else mean, draws.std(0)
 
 
