@@ -13,7 +13,7 @@ from reparam.distributions import Bernoulli, Independent
 from tests.cli.test_frozen import OPTIONS
 from tests.contracts import test_laws as contract
 from tests.contracts.laws import PATHWISE, REPARAMETERIZED, ROWS, UNIVARIATE, WITH_NOISE
-from tests.contracts.test_estimators import test_value_and_gradient_are_right
+from tests.contracts.test_estimators import test_value_and_gradient_are_right as value_and_gradient_are_right
 from tests.docs.pages import ROOT, blocks
 from tests.statistical.instruments import check_mean
 
@@ -76,7 +76,7 @@ def test_the_contract_is_not_empty():
 
 @pytest.mark.parametrize("row", ESTIMATOR["rows"], ids=str)
 def test_the_new_estimator_keeps_the_contract(row):
-    test_value_and_gradient_are_right(row)
+    value_and_gradient_are_right(row)
 
 
 def test_the_new_estimator_is_refused_and_coupled_as_others_are():
