@@ -82,6 +82,9 @@ def test_the_gap_of_the_exact_model_is_that_of_few_rows(exact: vae.VAE) -> None:
     assert abs(found["gap_nats"]) < 0.2 < found["information_nats"] < math.log(400)
     assert found["largest_shift"] < 0.3
     assert found["protocol"] == {"split": "test", "num_rows": 400, "num_samples": 1}
+    assert not found["saturated"]
+    sharp = LinearGaussian(num_values=4, latent_dim=2, sigma=0.01).exact_vae().float()
+    assert measures.measure_gap(sharp, TEST.evenly(20), loc, scale.expand_as(loc), seed=0)["saturated"]
     moved = measures.measure_gap(exact, TEST, loc + 3, scale.expand_as(loc), seed=0)
     assert moved["largest_shift"] == pytest.approx(3, abs=0.3)
 
