@@ -2,6 +2,7 @@
 
 import signal
 
+import numpy as np
 import pytest
 
 from reparam import errors
@@ -35,3 +36,14 @@ def test_a_signal_gives_the_exit_code_of_a_shell(number: int, exit_code: int) ->
 def test_the_nearest_name_is_suggested() -> None:
     assert errors.suggestion("batchsize", ["batch_size", "seed"]) == "did you mean 'batch_size'?"
     assert errors.suggestion("colour", ["seed", "epochs"]) == "known are: epochs, seed"
+
+
+@pytest.mark.parametrize("value", [0, -3, 1.0, True, "2", None])
+def test_what_is_no_whole_number_is_refused_in_the_callers_own_error(value):
+    with pytest.raises(errors.SamplerError, match=rf"^num_steps must be a whole number >= 1; got {value!r}$"):
+        errors.whole_number("num_steps", value, error=errors.SamplerError)
+
+
+@pytest.mark.parametrize("value", [2, np.int64(2)])
+def test_whole_numbers_come_back_as_ints(value):
+    assert type(errors.whole_number("levels", value, least=2)) is int

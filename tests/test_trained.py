@@ -255,7 +255,7 @@ def test_fewer_than_one_example_or_sample_is_refused(
         ("num_samples", lambda: trained_table.log_likelihood(x, num_samples=number)),
         ("num_samples", lambda: trained_table.evaluate(num_samples=number)),
     ):
-        with pytest.raises(UsageError, match=rf"{name} must be a whole number of at least 1, got {number!r}"):
+        with pytest.raises(UsageError, match=rf"{name} must be a whole number >= 1; got {number!r}"):
             call()
 
 

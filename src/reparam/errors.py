@@ -5,6 +5,7 @@ Python programmer would catch (``ValueError``, ``TypeError``, ``OSError``).
 """
 
 import difflib
+import numbers
 from collections.abc import Iterable
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "SeparatedModesWarning",
     "UsageError",
     "suggestion",
+    "whole_number",
 ]
 
 
@@ -96,3 +98,19 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names)}"
+
+
+def whole_number(name: str, value: int, *, least: int = 1, error: type["ReparamError"] = UsageError) -> int:
+    """``value``, if it is a whole number of at least ``least``; what callers give is checked before anything is done.
+
+    Raises:
+        error: it is not.
+
+    Example:
+        >>> whole_number("num_samples", 0)
+        Traceback (most recent call last):
+        reparam.errors.UsageError: num_samples must be a whole number >= 1; got 0
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise error(f"{name} must be a whole number >= {least}; got {value!r}")
+    return int(value)

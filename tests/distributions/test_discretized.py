@@ -95,7 +95,7 @@ def test_float32_draws_are_grid_points_exactly():
 
 @pytest.mark.parametrize("levels", [1, 0, -3, 2.0, True, "256"], ids=repr)
 def test_bad_levels_are_refused(levels):
-    with pytest.raises(ParameterError, match="levels must be an integer >= 2; got"):
+    with pytest.raises(ParameterError, match="levels must be a whole number >= 2; got"):
         DiscretizedLogistic(0.5, 0.1, levels)
 
 

@@ -12,7 +12,7 @@ from reparam.distributions.base import Unreparameterized, _to_size
 from reparam.distributions.categorical import Categorical
 from reparam.distributions.location_scale import Logistic
 from reparam.distributions.precision import narrow, standardize, widen
-from reparam.errors import ParameterError
+from reparam.errors import ParameterError, whole_number
 from reparam.special import log1mexp
 
 __all__ = ["DiscretizedLogistic", "GridCategorical"]
@@ -80,8 +80,7 @@ class DiscretizedLogistic(Unreparameterized):
         self, loc: Tensor | float, scale: Tensor | float, levels: int, validate_args: bool | None = None
     ) -> None:
         self._set(validate_args, loc=loc, scale=scale)
-        if isinstance(levels, bool) or not isinstance(levels, int) or levels < 2:
-            raise ParameterError(f"DiscretizedLogistic: levels must be an integer >= 2; got {levels!r}")
+        whole_number("DiscretizedLogistic: levels", levels, least=2, error=ParameterError)
         if (levels - 1) * torch.finfo(self.loc.dtype).eps > 0.5:
             raise ParameterError(
                 f"DiscretizedLogistic: {levels} levels cannot be told apart in {self.loc.dtype}; "

@@ -12,7 +12,7 @@ from reparam.distributions.base import Pathwise
 from reparam.distributions.directions import log_area, normalize
 from reparam.distributions.parameters import unit_vector
 from reparam.distributions.precision import widen
-from reparam.errors import ParameterError
+from reparam.errors import ParameterError, whole_number
 from reparam.noise import Source
 
 __all__ = ["HypersphericalUniform"]
@@ -51,8 +51,7 @@ class HypersphericalUniform(Pathwise):
         device: torch.device | str | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        if isinstance(dim, bool) or not isinstance(dim, int) or dim < 2:
-            raise ParameterError(f"HypersphericalUniform: dim must be a whole number >= 2; got {dim!r}")
+        whole_number("HypersphericalUniform: dim", dim, least=2, error=ParameterError)
         self._zero = torch.zeros((), dtype=dtype, device=device)
         if not self._zero.is_floating_point():
             raise ParameterError(f"HypersphericalUniform: dtype must be floating point; got {dtype}")

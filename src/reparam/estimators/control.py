@@ -7,7 +7,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor
 
-from reparam.errors import EstimatorError
+from reparam.errors import EstimatorError, whole_number
 from reparam.estimators.base import Estimator, Function, Integrand
 
 __all__ = ["ControlVariate", "best_coefficient"]
@@ -125,8 +125,7 @@ def best_coefficient(
 
     Source: Owen, Monte Carlo theory, methods and examples, 2013, section 8.9.
     """
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
-        raise EstimatorError(f"samples must be a whole number >= 2; got {samples!r}")
+    whole_number("samples", samples, least=2, error=EstimatorError)
     if reason := control.refusal(law):
         raise EstimatorError(f"{control!r} does not fit {type(law).__name__}: {reason}")
     of_f, of_h = [], []

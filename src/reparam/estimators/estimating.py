@@ -6,7 +6,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor
 
-from reparam.errors import EstimatorError
+from reparam.errors import EstimatorError, whole_number
 from reparam.estimators.antithetic import DisArm
 from reparam.estimators.base import Estimator, Function, Integrand, draw, elements
 from reparam.estimators.baselines import LeaveOneOut
@@ -73,8 +73,7 @@ def expectation(
     """
     if not isinstance(law, td.Distribution):
         raise EstimatorError(f"law must be a torch distribution; got {law!r} ({type(law).__name__})")
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-        raise EstimatorError(f"samples must be a whole number >= 1; got {samples!r}")
+    whole_number("samples", samples, error=EstimatorError)
     if estimator is None:
         estimator = choose(f, law, samples=samples).estimator
     elif not isinstance(estimator, Estimator):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from reparam import noise
 from reparam.distributions.precision import minus_log, tails
-from reparam.errors import EstimatorError
+from reparam.errors import EstimatorError, whole_number
 from reparam.estimators.base import Estimator, Function, Integrand
 from reparam.estimators.discrete import as_draws, probabilities, refusal_unless_classes
 from reparam.estimators.first_order import first_order
@@ -37,9 +37,7 @@ class _Subsets(Estimator):
     _smallest: ClassVar[int]
 
     def __init__(self, k: int) -> None:
-        if isinstance(k, bool) or not isinstance(k, int) or k < self._smallest:
-            raise EstimatorError(f"k must be a whole number >= {self._smallest}; got {k!r}")
-        self.k = k
+        self.k = whole_number("k", k, least=self._smallest, error=EstimatorError)
 
     @abstractmethod
     def _estimate(self, f: Function, probs: Tensor, samples: int, generator: torch.Generator | None) -> _Estimate:

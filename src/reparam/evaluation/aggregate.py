@@ -19,8 +19,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from reparam.errors import UsageError
-from reparam.evaluation.checks import whole_number
+from reparam.errors import UsageError, whole_number
 
 __all__ = ["AggregateGap", "aggregate_gap", "largest_shift"]
 

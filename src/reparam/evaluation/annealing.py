@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from reparam.distributions import Chained, MixtureSameFamily
-from reparam.errors import UsageError
-from reparam.evaluation.checks import whole_number
+from reparam.errors import UsageError, whole_number
 from reparam.evaluation.importance import effective_sample_size
 from reparam.samplers import annealed_bound
 from reparam.vae import LatentVariableModel, central_value, importance_weighted_bound

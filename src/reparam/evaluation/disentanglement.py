@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import RandomForestClassifier
 
-from reparam.errors import DataError
-from reparam.evaluation.checks import whole_number
+from reparam.errors import DataError, whole_number
 
 __all__ = ["Dci", "dci", "mutual_information_gap"]
 

@@ -14,8 +14,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam.distributions import Bernoulli
-from reparam.errors import UsageError
-from reparam.evaluation.checks import whole_number
+from reparam.errors import UsageError, whole_number
 from reparam.vae import LatentVariableModel, draw_with_log_prob, in_parts
 
 __all__ = ["Precision", "effective_sample_size", "event_log_prob", "fast_log_weights"]

@@ -19,8 +19,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from reparam.errors import DataError
-from reparam.evaluation.checks import whole_number
+from reparam.errors import DataError, whole_number
 
 __all__ = ["NeighbourScores", "TwoSampleTest", "neighbour_scores", "principal_features", "two_sample_test"]
 

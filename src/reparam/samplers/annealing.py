@@ -7,9 +7,9 @@ import torch.distributions as td
 from torch import Tensor
 
 from reparam import noise
-from reparam.errors import SamplerError
+from reparam.errors import SamplerError, whole_number
 from reparam.estimators.base import draw
-from reparam.samplers.kernels import positive, refuse_forward_mode, whole
+from reparam.samplers.kernels import positive, refuse_forward_mode
 
 __all__ = ["annealed_bound"]
 
@@ -75,7 +75,7 @@ def annealed_bound(
 
     Source: Zhang, Hsu, Li, Finn & Grosse, arXiv:2107.10211 (DAIS); Geffner & Domke, arXiv:2107.04150 (UHA).
     """
-    whole("num_steps", num_steps)
+    whole_number("num_steps", num_steps, error=SamplerError)
     if not initial_law.has_rsample:
         raise SamplerError(f"{type(initial_law).__name__} has no rsample, so no gradient flows through its draws")
     z = draw(initial_law, sample_shape, generator, "rsample")

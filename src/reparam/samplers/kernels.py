@@ -27,7 +27,6 @@ __all__ = [
     "refuse_forward_mode",
     "require_finite",
     "where_chain",
-    "whole",
 ]
 
 LogDensity = Callable[[Tensor], Tensor]
@@ -241,9 +240,3 @@ def positive(name: str, value: Tensor | float) -> Tensor:
     if not bool(((tensor > 0) & tensor.isfinite()).all()):
         raise SamplerError(f"{name} must be positive and finite; got {value!r}")
     return tensor
-
-
-def whole(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SamplerError(f"{name} must be a whole number >= 1; got {value!r}")
-    return value

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from reparam import noise
+from reparam.errors import SamplerError, whole_number
 from reparam.samplers.kernels import (
     Info,
     LogDensity,
@@ -28,7 +29,6 @@ from reparam.samplers.kernels import (
     refuse_dropped_gradient,
     require_finite,
     where_chain,
-    whole,
 )
 
 __all__ = ["Hmc", "Mala", "RandomWalk"]
@@ -142,7 +142,7 @@ class Hmc(_Metropolis):
         inverse_mass: Tensor | float = 1.0,
     ) -> None:
         super().__init__(logdensity_fn, step_size, inverse_mass)
-        self.num_steps = whole("num_steps", num_steps)
+        self.num_steps = whole_number("num_steps", num_steps, error=SamplerError)
 
     def _propose(self, state: State, generator: torch.Generator | None) -> tuple[State, Tensor]:
         inverse_mass = self.inverse_mass.to(state.position)

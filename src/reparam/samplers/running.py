@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from reparam.errors import SamplerError
-from reparam.samplers.kernels import Info, Kernel, State, TunedKernel, refuse_dropped_gradient, whole
+from reparam.errors import SamplerError, whole_number
+from reparam.samplers.kernels import Info, Kernel, State, TunedKernel, refuse_dropped_gradient
 
 __all__ = ["Adapted", "Chains", "adapt", "run"]
 
@@ -56,9 +56,9 @@ def run(
         >>> chains.draws.shape, chains.draws.std((0, 1)).round(decimals=1)
         (torch.Size([100, 50, 2]), tensor([1., 1.]))
     """
-    whole("num_draws", num_draws)
+    whole_number("num_draws", num_draws, error=SamplerError)
     if num_discarded:
-        whole("num_discarded", num_discarded)
+        whole_number("num_discarded", num_discarded, error=SamplerError)
     if differentiable and kernel.no_gradient:
         raise SamplerError(f"{type(kernel).__name__} has no gradient: {kernel.no_gradient}")
     if not differentiable and torch.is_grad_enabled() and (what := kernel.wanting(positions)):
@@ -130,7 +130,7 @@ def adapt(
 
     Source: Hoffman & Gelman, arXiv:1111.4246, section 3.2; the windows are those of Stan's manual, roughly.
     """
-    whole("num_steps", num_steps)
+    whole_number("num_steps", num_steps, error=SamplerError)
     target = kernel.target_acceptance if target_acceptance is None else target_acceptance
     if target is None:
         raise SamplerError(f"{type(kernel).__name__} accepts every step, so that no acceptance rate tunes it")

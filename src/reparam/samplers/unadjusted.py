@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from reparam.errors import SamplerError
+from reparam.errors import SamplerError, whole_number
 from reparam.samplers.kernels import (
     Info,
     LogDensity,
@@ -12,7 +12,6 @@ from reparam.samplers.kernels import (
     draw_momentum,
     leapfrog,
     require_finite,
-    whole,
 )
 
 __all__ = ["UnadjustedHmc", "UnadjustedLangevin"]
@@ -43,7 +42,7 @@ class UnadjustedHmc(TunedKernel):
         inverse_mass: Tensor | float = 1.0,
     ) -> None:
         super().__init__(logdensity_fn, step_size, inverse_mass)
-        self.num_steps = whole("num_steps", num_steps)
+        self.num_steps = whole_number("num_steps", num_steps, error=SamplerError)
 
     def init(self, position: Tensor) -> State:
         """See :meth:`Kernel.init`."""

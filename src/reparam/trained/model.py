@@ -19,7 +19,7 @@ from reparam.data.given import read_given
 from reparam.data.scaling import Scaling
 from reparam.data.schema import Examples, Schema
 from reparam.data.splits import Split
-from reparam.errors import DataError, RunError, UsageError
+from reparam.errors import DataError, RunError, UsageError, whole_number
 from reparam.evaluation import Precision, health, log_likelihood
 from reparam.gallery import make_gallery
 from reparam.measuring import Choices, Subject, factor_columns, measure, measures_named
@@ -123,7 +123,7 @@ class TrainedVAE:
             UsageError: fewer than 1 example; something is given to a model that takes nothing, or not what it takes.
             DataError: a class that the training rows do not have, or no number.
         """
-        _at_least_one("num_examples", num_examples)
+        whole_number("num_examples", num_examples)
         shape: tuple[int, ...] = (num_examples,)
         if given is None:
             condition = self._known(self.draw_given(num_examples, seed=seed))
@@ -146,7 +146,7 @@ class TrainedVAE:
         Of more than a thousand combinations in training, a thousand evenly spaced rows stand for all. Empty where the
         model is given nothing.
         """
-        _at_least_one("num_rows", num_rows)
+        whole_number("num_rows", num_rows)
         if self.condition is None:
             return {}
         generator = noise.generator(seed, "given")
@@ -159,7 +159,7 @@ class TrainedVAE:
         Raises:
             UsageError: fewer than 1 example.
         """
-        _at_least_one("num_examples", num_examples)
+        whole_number("num_examples", num_examples)
         generator = noise.generator(seed, "vary", device=self.device)
         values = []
         with torch.no_grad():
@@ -176,7 +176,7 @@ class TrainedVAE:
         Raises:
             UsageError: fewer than 1 sample.
         """
-        _at_least_one("num_samples", num_samples)
+        whole_number("num_samples", num_samples)
         generator = noise.generator(seed, "log-likelihood", device=self.device)
         parts = [
             log_likelihood(model, part, num_samples=num_samples, generator=generator)[0]
@@ -223,7 +223,7 @@ class TrainedVAE:
                 no such measure, factor or precision.
         """
         num_samples = self.settings.num_samples if num_samples is None else num_samples
-        _at_least_one("num_samples", num_samples)
+        whole_number("num_samples", num_samples)
         wanted = measures_named(measures)
         if precision not in get_args(Precision):
             raise UsageError(f"precision must be one of {', '.join(get_args(Precision))}; got {precision!r}")
@@ -321,11 +321,6 @@ class TrainedVAE:
 
     def _to_user(self, parts: list[Tensor]) -> Array:
         return np.asarray(self.scaling.undo(_joined(parts)))
-
-
-def _at_least_one(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 def _joined(parts: list[Tensor]) -> Array:

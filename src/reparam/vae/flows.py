@@ -24,8 +24,7 @@ from torch import Tensor, nn
 from torch.distributions import constraints
 
 from reparam.distributions import Independent, Normal, Transformed
-from reparam.errors import ParameterError, UsageError
-from reparam.vae.checks import whole_number
+from reparam.errors import ParameterError, UsageError, whole_number
 from reparam.vae.posteriors import DiagonalNormal
 from reparam.vae.priors import StandardNormal
 
@@ -130,7 +129,7 @@ class FlowFamily(nn.Module):
         count = _num_transforms("FlowFamily", kind, {"iaf": 2, "spline": 2}, num_transforms)
         _check_sizes("FlowFamily", latent_dim=latent_dim, hidden=hidden)
         self.latent_dim = latent_dim
-        self.context_dim = whole_number("FlowFamily", "context_dim", context_dim, least=0)
+        self.context_dim = whole_number("FlowFamily: context_dim", context_dim, least=0, error=ParameterError)
         self.diagonal = DiagonalNormal()
         if kind == "iaf":
             steps = [_autoregressive(latent_dim, context_dim, index, hidden) for index in range(count)]
@@ -274,10 +273,10 @@ def _zuko() -> Any:
 def _num_transforms(who: str, kind: str, defaults: dict[str, int], given: int | None) -> int:
     if kind not in defaults:
         raise ParameterError(f"{who}: kind must be {' or '.join(map(repr, defaults))}; got {kind!r}")
-    return defaults[kind] if given is None else whole_number(who, "num_transforms", given)
+    return defaults[kind] if given is None else whole_number(f"{who}: num_transforms", given, error=ParameterError)
 
 
 def _check_sizes(who: str, *, latent_dim: int, hidden: Sequence[int]) -> None:
-    whole_number(who, "latent_dim", latent_dim)
+    whole_number(f"{who}: latent_dim", latent_dim, error=ParameterError)
     if not isinstance(hidden, Sequence) or not all(type(size) is int and size >= 1 for size in hidden):
         raise ParameterError(f"{who}: hidden must be sizes of layers, such as (64, 64); got {hidden!r}")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reparam import noise
-from reparam.errors import UsageError
+from reparam.errors import UsageError, whole_number
 from reparam.noise import Antithetic, Sobol
 
 __all__ = ["NoiseKind", "check_spread", "randomness_of"]
@@ -62,7 +62,6 @@ def check_spread(kind: str, num_samples: int) -> None:
     """
     if kind not in get_args(NoiseKind):
         raise UsageError(f"noise must be one of {', '.join(get_args(NoiseKind))}, got {kind!r}")
-    if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1:
-        raise UsageError(f"num_samples must be a whole number of at least 1, got {num_samples!r}")
+    whole_number("num_samples", num_samples)
     if kind != "iid" and num_samples < 2:
         raise UsageError(f"{kind} noise spreads several draws of an example, got num_samples={num_samples}")

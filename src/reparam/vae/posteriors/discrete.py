@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from reparam.distributions import Bernoulli, Independent, OneHotCategorical
-from reparam.vae.checks import whole_number
+from reparam.errors import ParameterError, whole_number
 from reparam.vae.limits import soft_bound
 
 __all__ = ["BernoulliFamily", "CategoricalFamily"]
@@ -50,7 +50,7 @@ class CategoricalFamily(nn.Module):
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        self.num_classes = whole_number("CategoricalFamily", "num_classes", num_classes, least=2)
+        self.num_classes = whole_number("CategoricalFamily: num_classes", num_classes, least=2, error=ParameterError)
 
     def num_outputs(self, num_values: int) -> int:
         """A logit for each class of each value."""

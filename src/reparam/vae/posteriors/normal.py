@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from reparam.distributions import Independent, LowRankMultivariateNormal, MultivariateNormal, Normal
-from reparam.vae.checks import whole_number
+from reparam.errors import ParameterError, whole_number
 from reparam.vae.limits import soft_bound
 
 __all__ = ["DiagonalNormal", "FullNormal", "LowRankNormal"]
@@ -70,7 +70,7 @@ class FullNormal(nn.Module):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        self.latent_dim = whole_number("FullNormal", "latent_dim", latent_dim)
+        self.latent_dim = whole_number("FullNormal: latent_dim", latent_dim, error=ParameterError)
         rows, columns = torch.tril_indices(latent_dim, latent_dim, -1)
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("columns", columns, persistent=False)
@@ -113,8 +113,8 @@ class LowRankNormal(nn.Module):
 
     def __init__(self, latent_dim: int, rank: int) -> None:
         super().__init__()
-        self.latent_dim = whole_number("LowRankNormal", "latent_dim", latent_dim)
-        self.rank = whole_number("LowRankNormal", "rank", rank)
+        self.latent_dim = whole_number("LowRankNormal: latent_dim", latent_dim, error=ParameterError)
+        self.rank = whole_number("LowRankNormal: rank", rank, error=ParameterError)
         # Cosines of different frequencies, each of length 0.2.
         place = (torch.arange(latent_dim) + 0.5).unsqueeze(-1) / latent_dim
         waves = torch.cos(math.pi * torch.arange(rank) * place)

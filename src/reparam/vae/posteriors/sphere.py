@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 
 from reparam.distributions import PowerSpherical, VonMisesFisher
 from reparam.distributions.directions import length
-from reparam.vae.checks import whole_number
+from reparam.errors import ParameterError, whole_number
 from reparam.vae.limits import soft_bound
 
 __all__ = ["PowerSphericalFamily", "VonMisesFisherFamily"]
@@ -26,7 +26,7 @@ class _Directions(nn.Module, ABC):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        size = whole_number(type(self).__name__, "latent_dim", latent_dim) + 1
+        size = whole_number(f"{type(self).__name__}: latent_dim", latent_dim, error=ParameterError) + 1
         self.register_buffer("first", torch.eye(size)[0], persistent=False)
 
     def num_outputs(self, num_values: int) -> int:

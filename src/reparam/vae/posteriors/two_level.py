@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from reparam.distributions import Chained
-from reparam.vae.checks import whole_number
+from reparam.errors import ParameterError, whole_number
 from reparam.vae.conditional import Conditional
 from reparam.vae.networks import MLP
 from reparam.vae.posteriors.normal import DiagonalNormal
@@ -48,10 +48,10 @@ class TwoLevelFamily(nn.Module):
     ) -> None:
         super().__init__()
         self.sizes = (
-            whole_number("TwoLevelFamily", "latent_dim", latent_dim),
-            whole_number("TwoLevelFamily", "upper_dim", upper_dim),
+            whole_number("TwoLevelFamily: latent_dim", latent_dim, error=ParameterError),
+            whole_number("TwoLevelFamily: upper_dim", upper_dim, error=ParameterError),
         )
-        self.context_dim = whole_number("TwoLevelFamily", "context_dim", context_dim, least=0)
+        self.context_dim = whole_number("TwoLevelFamily: context_dim", context_dim, least=0, error=ParameterError)
         if network is None:
             network = MLP(latent_dim + context_dim, 2 * upper_dim, width=width, zero_head=True)
         self.lower = DiagonalNormal()

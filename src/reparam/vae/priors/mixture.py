@@ -6,7 +6,7 @@ from torch.distributions import Categorical
 
 from reparam import noise
 from reparam.distributions import Independent, MixtureSameFamily, Normal
-from reparam.vae.checks import whole_number
+from reparam.errors import ParameterError, whole_number
 from reparam.vae.conditional import Conditional
 from reparam.vae.limits import soft_bound
 from reparam.vae.posteriors import DiagonalNormal
@@ -33,8 +33,8 @@ class MixturePrior(nn.Module):
         super().__init__()
         shape = torch.Size(
             [
-                whole_number("MixturePrior", "num_components", num_components),
-                whole_number("MixturePrior", "latent_dim", latent_dim),
+                whole_number("MixturePrior: num_components", num_components, error=ParameterError),
+                whole_number("MixturePrior: latent_dim", latent_dim, error=ParameterError),
             ]
         )
         start = noise.standard_normal(shape, like=torch.empty(())) * self._between**0.5
@@ -78,7 +78,7 @@ class VampPrior(nn.Module):
 
     def __init__(self, encoder: Conditional, num_components: int, event_shape: tuple[int, ...]) -> None:
         super().__init__()
-        whole_number("VampPrior", "num_components", num_components)
+        whole_number("VampPrior: num_components", num_components, error=ParameterError)
         # In a tuple, where torch does not look for submodules: weights would be stored twice.
         self._encoder = (encoder,)
         self.raw_inputs = nn.Parameter(

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.distributions import Transform, constraints
 
 from reparam.distributions import Chained, Transformed
-from reparam.vae.checks import whole_number
+from reparam.errors import ParameterError, whole_number
 from reparam.vae.conditional import Conditional
 from reparam.vae.networks import MLP
 from reparam.vae.posteriors import DiagonalNormal
@@ -35,8 +35,8 @@ class TwoLevelPrior(nn.Module):
     def __init__(self, latent_dim: int, upper_dim: int, network: nn.Module | None = None, *, width: int = 128) -> None:
         super().__init__()
         self.sizes = (
-            whole_number("TwoLevelPrior", "upper_dim", upper_dim),
-            whole_number("TwoLevelPrior", "latent_dim", latent_dim),
+            whole_number("TwoLevelPrior: upper_dim", upper_dim, error=ParameterError),
+            whole_number("TwoLevelPrior: latent_dim", latent_dim, error=ParameterError),
         )
         self.upper = StandardNormal(upper_dim)
         self.lower = Conditional(
