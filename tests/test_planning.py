@@ -225,6 +225,8 @@ def test_the_defaults_that_settings_state_are_those_of_the_presets() -> None:
     assert (
         stated["posterior"] == resolved(Settings(), GREY).posterior == resolved(Settings(preset="best"), GREY).posterior
     )
+    decay = resolved(Settings(preset="best"), GREY).weight_decay
+    assert stated["weight_decay"] == f"{resolved(Settings(), GREY).weight_decay:g} (best, images: {decay})"
     assert stated["epochs"].startswith(f"enough for {PRESETS['standard']['image'].num_steps:,} steps (best: more)")
     assert all(PRESETS["best"][kind].num_steps > PRESETS["standard"][kind].num_steps for kind in PRESETS["best"])
 

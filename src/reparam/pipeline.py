@@ -222,6 +222,7 @@ def _train_and_finish(run: Run, prepared: _Prepared, watcher: SilentWatcher) -> 
             average_decay=settings.average_decay,
             learning_rate=settings.learning_rate,
             device=device,
+            weight_decay=prepared.plan.resolved.weight_decay or 0.0,
         )
         checkpoint, damaged = run.load_latest_good()
         for sentence in damaged:

@@ -171,3 +171,22 @@ def test_beta_weighs_the_rate() -> None:
     torch.testing.assert_close(found, expected)
     assert not torch.equal(found, weighted.training_tensors()["optimizer.exp_avg.encoder.network.0.weight"])
     assert torch.equal(plain.sums, weighted.sums)
+
+
+def test_weights_of_layers_decay_and_nothing_else() -> None:
+    """AdamW: the step of Adam, and ``learning_rate * weight_decay`` of the old weight taken away."""
+    plain, decayed = (
+        TrainingState.start(
+            make_vae(dropout=0.0), average_decay=0.99, learning_rate=1.0, device=torch.device("cpu"), weight_decay=decay
+        )
+        for decay in (0.0, 0.5)
+    )
+    before = {name: value.clone() for name, value in plain.model.named_parameters()}
+    for made in (plain, decayed):
+        step(made, TABLE.draw(5).float(), learning_rate=0.01)
+    after = dict(decayed.model.named_parameters())
+    for name, value in plain.model.named_parameters():
+        taken = 0.01 * 0.5 * before[name] if name.endswith("weight") else torch.zeros(())
+        torch.testing.assert_close(value - after[name], taken.expand_as(value), atol=1e-7, rtol=1e-4)
+    assert any(name.endswith("bias") for name in after)
+    assert any("offset" in name for name in after)

@@ -23,7 +23,7 @@ class Preset(NamedTuple):
     num_steps: int = DEFAULT_STEPS
 
 
-_COMMON = {"posterior": "diagonal-normal", "prior": "standard", "precision": "float32"}
+_COMMON = {"posterior": "diagonal-normal", "prior": "standard", "precision": "float32", "weight_decay": 0.0}
 _BEST = {"prior": "realnvp", "precision": "auto"}
 
 PRESETS: Mapping[str, Mapping[str, Preset]] = {
@@ -33,7 +33,10 @@ PRESETS: Mapping[str, Mapping[str, Preset]] = {
     },
     "best": {
         "image": Preset(
-            _COMMON | _BEST | {"network": "convolutional", "width": 32, "num_blocks": 1, "latent_dim": 40}, 60_000
+            _COMMON
+            | _BEST
+            | {"network": "convolutional", "width": 32, "num_blocks": 1, "latent_dim": 40, "weight_decay": 0.1},
+            60_000,
         ),
         "table": Preset(_COMMON | _BEST | {"network": "residual-mlp", "width": 256, "num_blocks": 3}, 26_000),
     },

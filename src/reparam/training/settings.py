@@ -78,6 +78,12 @@ class Settings:
     average_decay: float = _setting(
         0.999, "decay of the running average of weights that is evaluated and kept", low=0, high=1
     )
+    weight_decay: float | None = _setting(
+        None,
+        "share of the weights of layers that a step of size 1 takes away (AdamW); default: 0 (best, images: 0.1)",
+        low=0,
+        high=1,
+    )
     patience: int = _setting(20, "evaluations without a better validation bound before stopping early", low=1)
     evaluate_every: int | None = _setting(None, "steps between evaluations, each with a checkpoint", low=1)
     num_samples: int = _setting(500, "importance samples of the final log-likelihood", low=1)

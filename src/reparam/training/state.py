@@ -51,9 +51,15 @@ class TrainingState:
 
     @classmethod
     def start(
-        cls, model: nn.Module, *, average_decay: float, learning_rate: float, device: torch.device
+        cls,
+        model: nn.Module,
+        *,
+        average_decay: float,
+        learning_rate: float,
+        device: torch.device,
+        weight_decay: float = 0.0,
     ) -> "TrainingState":
-        """A run at step 0."""
+        """A run at step 0, with AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101)."""
         model.to(device)
 
         def blend(averaged: Tensors, current: Tensors, num_averaged: Tensor | int) -> None:
@@ -61,7 +67,13 @@ class TrainingState:
             torch._foreach_lerp_(averaged, current, 1 - decay)
 
         average = AveragedModel(model, multi_avg_fn=blend)
-        optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=device.type in ("cpu", "cuda"))
+        layers = [parameter for name, parameter in model.named_parameters() if _is_of_a_layer(name, parameter)]
+        others = [parameter for name, parameter in model.named_parameters() if not _is_of_a_layer(name, parameter)]
+        optimizer = torch.optim.AdamW(
+            [{"params": layers, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=learning_rate,
+            fused=device.type in ("cpu", "cuda"),
+        )
         return cls(model, average, optimizer, torch.zeros(4, dtype=torch.float64, device=device))
 
     def averaged_weights(self) -> dict[str, Tensor]:
@@ -117,3 +129,8 @@ class TrainingState:
                 state[key] = fresh.to(parameter.device if fused else fresh.device).copy_(stored)
             if state:
                 self.optimizer.state[parameter] = state
+
+
+def _is_of_a_layer(name: str, parameter: Tensor) -> bool:
+    # Linear and convolutional layers decay; biases, norms, offsets and scales of laws, pseudo-inputs of priors do not.
+    return name.rpartition(".")[2] == "weight" and parameter.dim() > 1

@@ -24,7 +24,7 @@ def update(
     gradient_clip: float,
     generator: torch.Generator,
 ) -> None:
-    """One step of Adam on the loss; adds the batch's terms to ``state.sums``.
+    """One step of the optimiser on the loss; adds the batch's terms to ``state.sums``.
 
     Args:
         state: changed in place.
