@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench-draws reproduce reproductions-table clean
+.PHONY: demo test lint bench-draws bench-evaluation reproduce reproductions-table clean
 
 demo: .venv/app
 	$(BIN)/reparam train digits
@@ -17,6 +17,11 @@ lint: .venv/dev
 
 bench-draws: .venv-bench/ready
 	PYTHONPATH=src .venv-bench/bin/python benchmarks/draws.py
+	$(PYTHON) benchmarks/table.py
+
+# make bench-evaluation MNIST=FOLDER
+bench-evaluation: .venv/app
+	$(BIN)/python benchmarks/evaluation.py --mnist $(MNIST)
 	$(PYTHON) benchmarks/table.py
 
 # make reproduce ROW=... DATA=FOLDER [SETTING=full] [SEED=1]; without ROW, the rows are listed.

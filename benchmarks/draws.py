@@ -26,7 +26,7 @@ import pyro
 import pyro.distributions as pd
 import torch
 import torch.distributions as td
-from table import RESULTS, table
+from table import RESULTS, table_of_draws
 
 import reparam
 import reparam.distributions as rd
@@ -267,10 +267,10 @@ def main() -> None:
     machine = {"processor": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
     results = {"versions": versions, "machine": machine, "rounds": options.rounds, "laws": laws}
     if options.only:
-        print(table(results))
+        print(table_of_draws(results["laws"]))
         return
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "draws.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Fast importance weights are the plain ones, to float32 accuracy, with the same draws."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -7,7 +9,7 @@ from torch import nn
 from reparam import noise, vae
 from reparam.distributions import Bernoulli, Independent, MultivariateNormal, Normal
 from reparam.errors import UsageError
-from reparam.evaluation import log_likelihood
+from reparam.evaluation import importance, log_likelihood
 from reparam.evaluation.importance import event_log_prob, fast_log_weights
 from reparam.vae import importance_log_weights
 from tests.linear_gaussian import LinearGaussian
@@ -35,6 +37,29 @@ def test_the_fast_weights_are_the_plain_ones_with_the_same_draws() -> None:
     assert fast.dtype == torch.float64
     # Sums of 300 float32 terms, in another order, of which the largest partial sum is not much above the result.
     torch.testing.assert_close(fast, plain.double(), rtol=1e-5, atol=0)
+
+
+def test_parts_of_the_draws_have_the_condition_and_the_exposure_of_their_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = small_vae((4,), "poisson", latent_dim=2, num_features=3, exposure=True)
+    condition = vae.Condition(torch.eye(3).repeat(2, 1)[:5], torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]))
+    x = torch.poisson(torch.ones(5, 4), generator=noise.generator(0))
+    given = model.given(condition)
+    with torch.no_grad():
+        plain = importance_log_weights(given, given.encoder(x), x, 12, generator=noise.generator(0))
+    for values_in_cache in (1, 50, 10_000):
+        monkeypatch.setattr(importance, "VALUES_IN_CACHE", values_in_cache)
+        fast = fast_log_weights(given, x, 12, generator=noise.generator(0), draws_at_once=30)
+        torch.testing.assert_close(fast, plain.double(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_decoder_that_is_any_callable_will_do() -> None:
+    model, x = bernoulli_vae(), binary(20)
+    decoder = model.decoder
+    foreign = SimpleNamespace(encoder=model.encoder, decoder=lambda z: decoder(z), prior=model.prior)
+    own, other = (fast_log_weights(each, x, 10, generator=noise.generator(0)) for each in (model, foreign))
+    torch.testing.assert_close(other, own, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("num_values", [1, 111, 112, 113, 784])

@@ -6,7 +6,7 @@ Read ``conditional.py``, then ``terms.py`` and ``objectives.py``.
 from reparam.vae.architecture import Architecture
 from reparam.vae.assemble import assemble
 from reparam.vae.compatibility import check_objective, check_parts
-from reparam.vae.conditional import Condition, Conditional, Family
+from reparam.vae.conditional import Condition, Conditional, Family, GivenConditional
 from reparam.vae.flows import FlowFamily, FlowPrior
 from reparam.vae.likelihoods import (
     Bernoulli,
@@ -107,6 +107,7 @@ __all__ = [
     "GammaFamily",
     "GatedMLP",
     "Gaussian",
+    "GivenConditional",
     "GivenVAE",
     "ImportanceWeighted",
     "Laplace",

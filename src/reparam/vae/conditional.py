@@ -7,6 +7,7 @@ turns those numbers into a law over ``y``. An encoder is a conditional law (``x`
 What else is known about an example (its class, other columns) is a :class:`Condition`: ``p(y | x, c)``.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
@@ -15,7 +16,7 @@ from torch.distributions import Distribution
 
 from reparam.errors import UsageError
 
-__all__ = ["Condition", "Conditional", "Family"]
+__all__ = ["Condition", "Conditional", "Family", "GivenConditional"]
 
 
 class Family(Protocol):
@@ -100,14 +101,46 @@ class Conditional(nn.Module):
             x: ``[B, ...]``.
             condition: of the same ``B`` rows, or of a divisor of it: then the rows are the examples over and over.
         """
+        return self.law(self.outputs(x, condition), condition)
+
+    def outputs(self, x: Tensor, condition: Condition | None = None) -> Tensor:
+        """What the network says of ``x``, in the precision it runs in: the first half of :meth:`forward`."""
         x = self.view(x)
-        if condition is None:
-            return self.family(_at_least_float32(self.network(x)))
-        features, exposure = condition.repeated(len(x))
-        planes = features[(..., *[None] * (x.dim() - 2))].expand(*features.shape, *x.shape[2:])
-        outputs = _at_least_float32(self.network(torch.cat([x, planes.to(x.dtype)], dim=1)))
-        return self.family(outputs) if exposure is None else self.family(outputs, exposure)  # type: ignore[call-arg]
+        if condition is not None:
+            features = condition.repeated(len(x)).features
+            planes = features[(..., *[None] * (x.dim() - 2))].expand(*features.shape, *x.shape[2:])
+            x = torch.cat([x, planes.to(x.dtype)], dim=1)
+        outputs: Tensor = self.network(x)
+        return outputs
+
+    def law(self, outputs: Tensor, condition: Condition | None = None) -> Distribution:
+        """The law with these outputs of the network: the second half of :meth:`forward`."""
+        wide = outputs.float() if outputs.dtype.itemsize < 4 else outputs
+        if condition is None or condition.exposure is None:
+            return self.family(wide)
+        return self.family(wide, condition.repeated(len(outputs)).exposure)  # type: ignore[call-arg]
+
+    def given(self, condition: Condition) -> "GivenConditional":
+        """The law of ``y`` when the condition of each example is known."""
+        return GivenConditional(self, condition)
 
 
-def _at_least_float32(outputs: Tensor) -> Tensor:
-    return outputs.float() if outputs.dtype.itemsize < 4 else outputs
+@dataclass(frozen=True)
+class GivenConditional:
+    """A :class:`Conditional` with the condition of a batch filled in; made by :meth:`Conditional.given`."""
+
+    conditional: Conditional
+    condition: Condition
+
+    def __call__(self, x: Tensor) -> Distribution:
+        """See :meth:`Conditional.forward`."""
+        law: Distribution = self.conditional(x, self.condition)
+        return law
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """See :meth:`Conditional.outputs`."""
+        return self.conditional.outputs(x, self.condition)
+
+    def law(self, outputs: Tensor) -> Distribution:
+        """See :meth:`Conditional.law`."""
+        return self.conditional.law(outputs, self.condition)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from reparam.vae.conditional import Condition, Conditional
+from reparam.vae.conditional import Condition, Conditional, GivenConditional
 from reparam.vae.objectives import elbo_terms
 from reparam.vae.posteriors import central_value
 from reparam.vae.terms import LatentVariableModel, Terms
@@ -80,15 +80,15 @@ class GivenVAE(_Decodes):
     model: VAE
     condition: Condition
 
-    def encoder(self, x: Tensor) -> Distribution:
+    @property
+    def encoder(self) -> GivenConditional:
         """``q(z | x, c)``; the exposure is for the decoder alone."""
-        law: Distribution = self.model.encoder(x, self.condition._replace(exposure=None))
-        return law
+        return self.model.encoder.given(self.condition._replace(exposure=None))
 
-    def decoder(self, z: Tensor) -> Distribution:
+    @property
+    def decoder(self) -> GivenConditional:
         """``p(x | z, c)``; several draws for each row follow each other, as ``z_SBD.flatten(0, 1)`` has them."""
-        law: Distribution = self.model.decoder(z, self.condition)
-        return law
+        return self.model.decoder.given(self.condition)
 
     def prior(self) -> Distribution:
         """``p(z)``: it knows nothing of the condition."""

@@ -1,11 +1,12 @@
-"""docs/laws.md is made of the laws, docs/peers.md by running the instrument, docs/speed.md of a benchmark's results."""
+"""docs/laws.md is made of the laws, docs/peers.md by running the instrument, docs/speed.md of benchmarks' results."""
 
 import importlib.util
 import inspect
-import json
+
+import torch
 
 import reparam
-from reparam import distributions
+from reparam import distributions, noise
 from tests.docs.pages import ROOT, rows
 
 
@@ -34,4 +35,16 @@ def test_the_page_of_published_laws_says_what_the_instrument_says():
 
 def test_the_page_of_speed_is_that_of_the_last_results():
     table = module("table", "benchmarks")
-    assert table.PAGE.read_text("utf-8") == table.page(json.loads(table.RESULTS.read_text("utf-8")))
+    assert table.PAGE.read_text("utf-8") == table.page(table.results("draws"), table.results("evaluation"))
+
+
+def test_the_benchmark_of_evaluation_compares_ways_that_say_the_same():
+    evaluation = module("evaluation", "benchmarks")
+    grey = torch.rand(60, 784, generator=noise.generator(0))
+    x = torch.bernoulli(grey[:10], generator=noise.generator(1))
+    for model, shape in ((evaluation.mlp(), (784,)), (evaluation.convolutional(), (1, 28, 28))):
+        evaluation.train(model, grey.reshape(-1, *shape), 3)
+        found = evaluation.measure(model, x.reshape(-1, *shape), 40, 1)["ways"]
+        values = [way["log_likelihood_nats"] for way in found.values()]
+        assert len(values) == 4
+        assert max(values) - min(values) < 0.01 * abs(values[0])
