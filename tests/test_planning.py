@@ -225,8 +225,10 @@ def test_the_defaults_that_settings_state_are_those_of_the_presets() -> None:
     assert (
         stated["posterior"] == resolved(Settings(), GREY).posterior == resolved(Settings(preset="best"), GREY).posterior
     )
-    decay = resolved(Settings(preset="best"), GREY).weight_decay
-    assert stated["weight_decay"] == f"{resolved(Settings(), GREY).weight_decay:g} (best, images: {decay})"
+    best = resolved(Settings(preset="best"), GREY)
+    assert stated["weight_decay"] == f"{resolved(Settings(), GREY).weight_decay:g} (best, images: {best.weight_decay})"
+    assert stated["dense_width"] == f"16 times the width (best: {best.dense_width})"
+    assert stated["flow_width"] == f"{vae.Architecture.flow_width} (best, images: {best.flow_width})"
     assert stated["epochs"].startswith(f"enough for {PRESETS['standard']['image'].num_steps:,} steps (best: more)")
     assert all(PRESETS["best"][kind].num_steps > PRESETS["standard"][kind].num_steps for kind in PRESETS["best"])
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from reparam import noise, vae
 from reparam.errors import UsageError
@@ -46,6 +47,15 @@ def test_every_network_builds_and_learns(
     terms.loss.backward()
     decoder = [parameter.grad for parameter in model.decoder.parameters()]
     assert all(grad is not None and grad.isfinite().all() for grad in decoder)
+
+
+@pytest.mark.parametrize("flow", [{"prior": "realnvp"}, {"prior": "spline-flow"}, {"posterior": "iaf"}])
+def test_networks_of_flows_have_the_width_asked_for(flow: dict[str, Any]) -> None:
+    model = small_vae(ROWS, latent_dim=4, flow_width=7, **flow)
+    flows = [part.flow for part in (model.prior, model.encoder.family) if hasattr(part, "flow")]
+    (widths,) = [{layer.out_features for layer in each.modules() if isinstance(layer, nn.Linear)} for each in flows]
+    assert 7 in widths
+    assert 64 not in widths
 
 
 def test_a_name_that_is_no_part_gets_the_nearest_one() -> None:

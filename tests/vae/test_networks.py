@@ -1,7 +1,10 @@
 """Networks fit images of any size and start where they should."""
 
+from itertools import pairwise
+
 import pytest
 import torch
+from torch import nn
 
 from reparam import vae
 from reparam.vae.networks import MLP, ConvDecoder, ConvEncoder
@@ -41,3 +44,13 @@ def test_every_parameter_receives_a_gradient_once_heads_have_moved() -> None:
 
 def test_mlp_head_may_start_at_zero() -> None:
     assert MLP(3, 4, width=8, zero_head=True)(torch.randn(5, 3)).abs().max() == 0
+
+
+@pytest.mark.parametrize(("dense_width", "hidden"), [(None, [64]), (5, [5]), (0, [])])
+def test_the_dense_layers_have_the_width_asked_for(dense_width: int | None, hidden: list[int]) -> None:
+    encoder = ConvEncoder((1, 12, 12), 6, width=4, dense_width=dense_width)
+    decoder = ConvDecoder(3, (1, 12, 12), width=4, dense_width=dense_width)
+    for network, inputs, outputs in ((encoder, 4 * 6 * 6, 6), (decoder, 3, 4 * 6 * 6)):
+        sizes = [(layer.in_features, layer.out_features) for layer in network.dense if isinstance(layer, nn.Linear)]
+        assert sizes == list(pairwise([inputs, *hidden, outputs]))
+    assert decoder(encoder(torch.zeros(2, 1, 12, 12))[:, :3]).shape == (2, 1, 12, 12)

@@ -35,8 +35,16 @@ PRESETS: Mapping[str, Mapping[str, Preset]] = {
         "image": Preset(
             _COMMON
             | _BEST
-            | {"network": "convolutional", "width": 32, "num_blocks": 1, "latent_dim": 40, "weight_decay": 0.1},
-            60_000,
+            | {
+                "network": "convolutional",
+                "width": 32,
+                "num_blocks": 2,
+                "dense_width": 0,
+                "latent_dim": 40,
+                "flow_width": 256,
+                "weight_decay": 0.1,
+            },
+            45_000,
         ),
         "table": Preset(_COMMON | _BEST | {"network": "residual-mlp", "width": 256, "num_blocks": 3}, 26_000),
     },

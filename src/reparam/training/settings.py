@@ -101,6 +101,11 @@ class Settings:
     num_blocks: int | None = _setting(
         None, "residual blocks at each size of an image, or hidden layers; default: as the preset says", low=1
     )
+    dense_width: int | None = _setting(
+        None,
+        "hidden units between convolutions and latents, 0 for none; default: 16 times the width (best: 0)",
+        low=0,
+    )
     posterior: str | None = _setting(
         None, "law of the latents given an example; default: diagonal-normal", choices=POSTERIORS
     )
@@ -116,6 +121,9 @@ class Settings:
     )
     num_transforms: int | None = _setting(
         None, "of flows, in posterior and prior; default: 2, and 4 for realnvp", low=1
+    )
+    flow_width: int | None = _setting(
+        None, "hidden units of the networks of flows, in posterior and prior; default: 64 (best, images: 256)", low=1
     )
     objective: str = _setting(
         "elbo",

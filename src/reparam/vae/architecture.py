@@ -17,12 +17,14 @@ class Architecture:
         latent_dim: latent dimensions: degrees of freedom of a posterior; of the level that the decoder sees.
         width: hidden units of an MLP, or channels of a convolutional network at half the image's size.
         num_blocks: residual blocks (at each size of an image), or gated layers.
+        dense_width: hidden units between convolutions and latents, 0 for none; ``None`` is 16 times ``width``.
         levels: number of levels of a value, where it has levels.
         num_features: numbers known about each example besides itself.
         exposure: whether expected counts are proportional to something known.
         posterior_rank: of a low-rank covariance.
         num_classes: values of a categorical latent.
         num_transforms: of the flows of posterior and prior; ``None`` is what suits each.
+        flow_width: hidden units of each of the two layers of a flow's networks.
         prior_components: of mixtures; pseudo-inputs of a VampPrior.
         likelihood_components: of a mixture in each value.
     """
@@ -35,12 +37,14 @@ class Architecture:
     posterior: str = "diagonal-normal"
     prior: str = "standard"
     num_blocks: int = 2
+    dense_width: int | None = None
     levels: int | None = None
     num_features: int = 0
     exposure: bool = False
     posterior_rank: int = 2
     num_classes: int = 10
     num_transforms: int | None = None
+    flow_width: int = 64
     prior_components: int = 100
     likelihood_components: int = 5
 

@@ -5,7 +5,7 @@ One table for each kind of part. A part that is new gets a line here and its nam
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from torch import nn
 
@@ -174,6 +174,10 @@ def _upper_dim(a: Architecture) -> int:
     return -(-a.latent_dim // 2)
 
 
+def _flow_sizes(a: Architecture) -> dict[str, Any]:
+    return {"num_transforms": a.num_transforms, "hidden": (a.flow_width, a.flow_width)}
+
+
 POSTERIORS: Mapping[str, Posterior] = {
     "diagonal-normal": Posterior(lambda a: DiagonalNormal(), _standard_normal),
     "full-normal": Posterior(lambda a: FullNormal(a.latent_dim), _standard_normal, dimensions="dependent"),
@@ -222,13 +226,13 @@ POSTERIORS: Mapping[str, Posterior] = {
         estimator="leave-one-out",
     ),
     "iaf": Posterior(
-        lambda a: FlowFamily(a.latent_dim, "iaf", num_transforms=a.num_transforms),
+        lambda a: FlowFamily(a.latent_dim, "iaf", **_flow_sizes(a)),
         _standard_normal,
         dimensions="dependent",
         density="of its draws",
     ),
     "spline-flow": Posterior(
-        lambda a: FlowFamily(a.latent_dim, "spline", num_transforms=a.num_transforms),
+        lambda a: FlowFamily(a.latent_dim, "spline", **_flow_sizes(a)),
         _standard_normal,
         dimensions="dependent",
     ),
@@ -246,12 +250,8 @@ PRIORS: Mapping[str, Prior] = {
     "standard": Prior(lambda a, encoder: POSTERIORS[a.posterior].standard_prior(a)),
     "mixture": Prior(lambda a, encoder: MixturePrior(a.prior_components, a.latent_dim), "real numbers"),
     "vampprior": Prior(lambda a, encoder: VampPrior(encoder, a.prior_components, a.event_shape)),
-    "realnvp": Prior(
-        lambda a, encoder: FlowPrior(a.latent_dim, "realnvp", num_transforms=a.num_transforms), "real numbers"
-    ),
-    "spline-flow": Prior(
-        lambda a, encoder: FlowPrior(a.latent_dim, "spline", num_transforms=a.num_transforms), "real numbers"
-    ),
+    "realnvp": Prior(lambda a, encoder: FlowPrior(a.latent_dim, "realnvp", **_flow_sizes(a)), "real numbers"),
+    "spline-flow": Prior(lambda a, encoder: FlowPrior(a.latent_dim, "spline", **_flow_sizes(a)), "real numbers"),
 }
 
 
@@ -267,6 +267,10 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = {
 }
 
 
+def _convolutional_sizes(a: Architecture) -> dict[str, Any]:
+    return {"width": a.width, "num_blocks": a.num_blocks, "dense_width": a.dense_width}
+
+
 def _convolutional_encoder(shape: Shape, num_outputs: int, a: Architecture) -> nn.Module:
     if len(a.event_shape) != 3:
         others = " or ".join(name for name in NETWORKS if name != "convolutional")
@@ -274,13 +278,12 @@ def _convolutional_encoder(shape: Shape, num_outputs: int, a: Architecture) -> n
             f"convolutional networks are for images (channels, height, width), got examples of shape {a.event_shape}; "
             f"use {others}"
         )
-    return ConvEncoder((shape[0], shape[1], shape[2]), num_outputs, width=a.width, num_blocks=a.num_blocks)
+    return ConvEncoder((shape[0], shape[1], shape[2]), num_outputs, **_convolutional_sizes(a))
 
 
 def _convolutional_decoder(shape: Shape, out: Shape, a: Architecture) -> nn.Module:
-    return nn.Sequential(
-        nn.Flatten(), ConvDecoder(math.prod(shape), (out[0], out[1], out[2]), width=a.width, num_blocks=a.num_blocks)
-    )
+    decoder = ConvDecoder(math.prod(shape), (out[0], out[1], out[2]), **_convolutional_sizes(a))
+    return nn.Sequential(nn.Flatten(), decoder)
 
 
 def _vectors(kind: type[MLP] | type[GatedMLP]) -> Network:

@@ -19,17 +19,25 @@ class ConvEncoder(nn.Module):
     """Images ``[B, C, H, W]`` of any size to ``[B, num_outputs]``.
 
     Halves the image until its shorter side is below 8 pixels (at most 6 times), with residual blocks at each size, then
-    a hidden layer. Sizes that do not halve evenly are padded at the bottom and right.
+    a dense layer. Sizes that do not halve evenly are padded at the bottom and right.
 
     Args:
         image_shape: ``(C, H, W)``.
         num_outputs: size of the output row.
         width: channels at half size; doubled at each further halving, up to 8 times.
         num_blocks: residual blocks at each size.
+        dense_width: hidden units between the convolutions and the outputs; 0 for none, which leaves few weights but
+            those of the convolutions. Default: 16 times ``width``.
     """
 
     def __init__(
-        self, image_shape: tuple[int, int, int], num_outputs: int, *, width: int = 16, num_blocks: int = 1
+        self,
+        image_shape: tuple[int, int, int],
+        num_outputs: int,
+        *,
+        width: int = 16,
+        num_blocks: int = 1,
+        dense_width: int | None = None,
     ) -> None:
         super().__init__()
         self.pyramid = _Pyramid(image_shape, width)
@@ -43,14 +51,13 @@ class ConvEncoder(nn.Module):
             ]
             before = channels
         self.layers = _channels_last(nn.Sequential(*layers))
-        self.hidden = nn.Linear(self.pyramid.num_features, self.pyramid.hidden)
-        self.head = head(nn.Linear(self.pyramid.hidden, num_outputs), zero=True)
+        self.dense = _dense(self.pyramid.num_features, _hidden(width, dense_width), num_outputs, zero_head=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs ``[B, num_outputs]``."""
         right, bottom = self.pyramid.padding
         x = F.pad(x, (0, right, 0, bottom)).contiguous(memory_format=torch.channels_last)
-        outputs: Tensor = self.head(F.silu(self.hidden(self.layers(x).flatten(1))))
+        outputs: Tensor = self.dense(self.layers(x).flatten(1))
         return outputs
 
 
@@ -62,20 +69,22 @@ class ConvDecoder(nn.Module):
     Args:
         latent_dim: ``D``.
         out_shape: ``(num_outputs, H, W)``, see :class:`reparam.vae.Family`.
-        width, num_blocks: as for the encoder.
+        width, num_blocks, dense_width: as for the encoder.
     """
 
     def __init__(
-        self, latent_dim: int, out_shape: tuple[int, int, int], *, width: int = 16, num_blocks: int = 1
+        self,
+        latent_dim: int,
+        out_shape: tuple[int, int, int],
+        *,
+        width: int = 16,
+        num_blocks: int = 1,
+        dense_width: int | None = None,
     ) -> None:
         super().__init__()
         self.pyramid = _Pyramid(out_shape, width)
         channels = [*reversed(self.pyramid.channels)]
-        self.dense = nn.Sequential(
-            nn.Linear(latent_dim, self.pyramid.hidden),
-            nn.SiLU(),
-            nn.Linear(self.pyramid.hidden, self.pyramid.num_features),
-        )
+        self.dense = _dense(latent_dim, _hidden(width, dense_width), self.pyramid.num_features)
         layers: list[nn.Module] = []
         for before, after in pairwise(channels):
             layers += [*_residual_blocks(before, num_blocks), nn.SiLU()]
@@ -104,7 +113,6 @@ class _Pyramid:
         self.smallest = (padded[0] // multiple, padded[1] // multiple)
         self.channels = [width * min(2**level, 8) for level in range(num_halvings)]
         self.num_features = self.channels[-1] * math.prod(self.smallest)
-        self.hidden = 16 * width
 
 
 class _ResidualBlock(nn.Module):
@@ -116,6 +124,17 @@ class _ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         update: Tensor = self.second(F.silu(self.first(F.silu(x))))
         return x + update
+
+
+def _hidden(width: int, dense_width: int | None) -> list[int]:
+    units = 16 * width if dense_width is None else dense_width
+    return [units] if units else []
+
+
+def _dense(num_inputs: int, hidden: list[int], num_outputs: int, *, zero_head: bool = False) -> nn.Sequential:
+    sizes = [num_inputs, *hidden]
+    layers = [layer for before, after in pairwise(sizes) for layer in (nn.Linear(before, after), nn.SiLU())]
+    return nn.Sequential(*layers, head(nn.Linear(sizes[-1], num_outputs), zero_head))
 
 
 def _residual_blocks(channels: int, number: int) -> list[nn.Module]:
