@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from reparam.errors import DataError, UsageError
+from reparam.evaluation.accuracy import held_out_accuracy
 
 __all__ = ["Probe", "knn_probe", "linear_probe"]
 
@@ -26,8 +27,7 @@ class Probe:
     Args:
         name: of the classifier.
         accuracy: between 0 and 1.
-        standard_error: of the accuracy, ``√(a·(1 - a)/M)`` with a = (right + 1)/(M + 2), so that it is not 0 where all
-            M rows are right.
+        standard_error: of the accuracy, see :func:`reparam.evaluation.accuracy.held_out_accuracy`.
         chance: accuracy of always saying the class that is most frequent among the training rows.
         num_train, num_test: rows.
         num_classes: among the training rows.
@@ -116,13 +116,12 @@ def _probe(
     test_z: NDArray[np.float64],
     test_labels: NDArray[Any],
 ) -> Probe:
-    right = int((classifier.fit(train_z, train_labels).predict(test_z) == test_labels).sum())
+    accuracy, standard_error = held_out_accuracy(classifier, train_z, train_labels, test_z, test_labels)
     classes, counts = np.unique(train_labels, return_counts=True)
-    smoothed = (right + 1) / (len(test_z) + 2)
     return Probe(
         name=name,
-        accuracy=right / len(test_z),
-        standard_error=float(np.sqrt(smoothed * (1 - smoothed) / len(test_z))),
+        accuracy=accuracy,
+        standard_error=standard_error,
         chance=float((test_labels == classes[counts.argmax()]).mean()),
         num_train=len(train_z),
         num_test=len(test_z),

@@ -20,6 +20,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from reparam.errors import DataError, whole_number
+from reparam.evaluation.accuracy import held_out_accuracy
 
 __all__ = ["NeighbourScores", "TwoSampleTest", "neighbour_scores", "principal_features", "two_sample_test"]
 
@@ -65,8 +66,7 @@ class TwoSampleTest:
 
     Args:
         accuracy: on rows the classifier was not fitted to; 0.5 is a guess, 1 is always right.
-        standard_error: of the accuracy, ``√(a·(1 - a)/n)`` with a = (right + 1)/(n + 2), so that it is not 0 where all
-            n rows are right.
+        standard_error: of the accuracy, see :func:`reparam.evaluation.accuracy.held_out_accuracy`.
         p_value: of an accuracy at least so high if both sets follow one law, the normal approximation.
         num_judged: n, rows of both sets together that the classifier was judged on.
     """
@@ -117,14 +117,12 @@ def two_sample_test(generated: ArrayLike, real: ArrayLike, *, seed: int = 0) -> 
         rows, labels, test_size=0.5, stratify=labels, random_state=seed
     )
     classifier = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
-    right = int((classifier.fit(learned, learned_labels).predict(judged) == judged_labels).sum())
-    count = len(judged)
-    smoothed = (right + 1) / (count + 2)
+    accuracy, standard_error = held_out_accuracy(classifier, learned, learned_labels, judged, judged_labels)
     return TwoSampleTest(
-        accuracy=right / count,
-        standard_error=math.sqrt(smoothed * (1 - smoothed) / count),
-        p_value=math.erfc((right / count - 0.5) * math.sqrt(2 * count)) / 2,
-        num_judged=count,
+        accuracy=accuracy,
+        standard_error=standard_error,
+        p_value=math.erfc((accuracy - 0.5) * math.sqrt(2 * len(judged))) / 2,
+        num_judged=len(judged),
     )
 
 
