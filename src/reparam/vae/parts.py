@@ -237,8 +237,8 @@ POSTERIORS: Mapping[str, Posterior] = {
         dimensions="dependent",
     ),
     "two-level": Posterior(
-        lambda a: TwoLevelFamily(a.latent_dim, _upper_dim(a), width=a.width),
-        lambda a: TwoLevelPrior(a.latent_dim, _upper_dim(a), width=a.width),
+        lambda a: TwoLevelFamily(a.latent_dim, _upper_dim(a)),
+        lambda a: TwoLevelPrior(a.latent_dim, _upper_dim(a)),
         view=lambda a: FirstLevel(a.latent_dim),
         values="two levels",
         dimensions="dependent",
