@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from reparam import vae
 from reparam.distributions import Bernoulli, Independent
 from reparam.vae import VAE, Conditional, Family
+from reproductions.relax import WithControl
 
 Activation = Callable[[], nn.Module]
 
@@ -131,6 +132,11 @@ def binary_layer(hidden: tuple[int, ...] = ()) -> Callable[[Tensor], VAE]:
         Coins(200),
         seen=Centred(x),
     )
+
+
+def controlled_binary_layer(hidden: tuple[int, ...] = ()) -> Callable[[Tensor], VAE]:
+    """The same with RELAX's control network beside them."""
+    return lambda x: WithControl(binary_layer(hidden)(x), 200)
 
 
 class Coins(nn.Module):

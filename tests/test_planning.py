@@ -203,6 +203,13 @@ def test_objectives_that_make_no_sense_are_refused_with_the_plan(settings: Setti
         make_plan(table(50, 3), settings)
 
 
+def test_an_objective_of_your_own_leaves_no_other_to_settings() -> None:
+    own = vae.Elbo(2)
+    assert make_plan(table(50, 3), Settings(beta=0.5), objective=own).loss.objective is own
+    with pytest.raises(UsageError, match=r"an objective of your own decides objective, draws itself"):
+        make_plan(table(50, 3), Settings(objective="iwae", draws=3), objective=own)
+
+
 def test_every_preset_is_one_of_the_settings_and_says_all_that_a_model_needs() -> None:
     (entry,) = (entry for entry in dataclasses.fields(Settings) if entry.name == "preset")
     assert set(entry.metadata["choices"]) == set(PRESETS)

@@ -28,7 +28,7 @@ from reparam.training.loop import train
 from reparam.training.progress import SilentWatcher, console_watcher
 from reparam.training.settings import Settings
 from reparam.training.state import TrainingState
-from reparam.vae import VAE, Condition, Gaussian
+from reparam.vae import VAE, Condition, Gaussian, Objective
 
 __all__ = ["fit", "resume"]
 
@@ -42,6 +42,7 @@ def fit(
     *,
     out: str | Path | None = None,
     model: VAE | None = None,
+    objective: Objective | None = None,
     progress: bool = True,
 ) -> TrainedVAE:
     """Train a VAE on data, evaluate it on held-out rows, and write the report.
@@ -54,6 +55,8 @@ def fit(
         out: run directory to create; default: the first free one of ``runs/1``, ``runs/2``, ...
         model: your own :class:`reparam.vae.VAE`, in the units of scaled data (levels in [0, 1]; real values with
             mean 0 and variance 1); default: built for the data. The likelihood is then that of its decoder.
+        objective: your own :class:`reparam.vae.Objective`; default: what the settings name. All that it learns must be
+            parameters of the model.
         progress: tell on stderr how it goes.
 
     Returns:
@@ -76,10 +79,12 @@ def fit(
     watcher = console_watcher() if progress else SilentWatcher()
     path = next_free(Path("runs")) if out is None else Path(out)
     refuse_existing(path)
-    prepared = _prepare(_read_to_learn(source, settings), settings, model)
+    prepared = _prepare(_read_to_learn(source, settings), settings, model, objective)
     for sentence in prepared.sentences:
         watcher.say(sentence)
-    run = Run.create(path, _description(prepared, source, custom=model is not None))
+    run = Run.create(
+        path, _description(prepared, source, own_model=model is not None, own_objective=objective is not None)
+    )
     watcher.say(f"run directory: {path}")
     return _train_and_finish(run, prepared, watcher)
 
@@ -90,6 +95,7 @@ def resume(
     *,
     settings: Mapping[str, Any] | None = None,
     model: VAE | None = None,
+    objective: Objective | None = None,
     progress: bool = True,
 ) -> TrainedVAE:
     """Go on with a run that was stopped, killed or cut off; the result is that of a run never interrupted.
@@ -100,7 +106,7 @@ def resume(
         path: the run directory.
         source: the data again, where it came from an array or has moved; its content must be the same.
         settings: names and values the caller takes the run to have; refused if it was started with others.
-        model: your own model again, if the run was started with one.
+        model, objective: your own again, if the run was started with them.
         progress: tell on stderr how it goes.
 
     Raises:
@@ -124,11 +130,9 @@ def resume(
             f"{examples.fingerprint[:12]}, expected {run.description['data']['fingerprint'][:12]}). Bring the data "
             "back, or start a new run with another --out"
         )
-    if run.description["network"]["kind"] == "custom" and model is None:
-        raise RunError(
-            f"{run.path} was started with a model of your own: resume(path, model=...) needs the same model again"
-        )
-    prepared = _prepare(examples, ours, model)
+    _check_own(run, "model", run.description["network"]["kind"], model)
+    _check_own(run, "objective", run.description.get("objective", "built-in"), objective)
+    prepared = _prepare(examples, ours, model, objective)
     for name, now in _environment(prepared).items():
         if run.description["environment"].get(name) != now:
             before = run.description["environment"].get(name)
@@ -160,8 +164,8 @@ class _Prepared:
         return (*self.plan.sentences, self.precheck.sentence(conditional=self.plan.condition is not None))
 
 
-def _prepare(examples: Examples, settings: Settings, model: VAE | None) -> _Prepared:
-    plan = make_plan(examples, settings, model)
+def _prepare(examples: Examples, settings: Settings, model: VAE | None, objective: Objective | None) -> _Prepared:
+    plan = make_plan(examples, settings, model, objective)
     accelerator = accelerator_for(settings.device, plan.resolved.precision or "float32")
     rows = plan.feed(examples, "train", accelerator.device)
     some = torch.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).long()
@@ -269,7 +273,7 @@ def _finish(run: Run, prepared: _Prepared, state: TrainingState, watcher: Silent
     return load(run.path, model=prepared.model, device=str(prepared.accelerator.device))
 
 
-def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str, Any]:
+def _description(prepared: _Prepared, source: Any, *, own_model: bool, own_objective: bool) -> dict[str, Any]:
     plan, model = prepared.plan, prepared.model
     is_path = isinstance(source, str | Path)
     return {
@@ -291,11 +295,12 @@ def _description(prepared: _Prepared, source: Any, *, custom: bool) -> dict[str,
             "num_test": len(plan.split.test),
         },
         "network": {
-            "kind": "custom" if custom else "built-in",
+            "kind": "custom" if own_model else "built-in",
             "latent_dim": plan.latent_dim,
             "architecture": None if plan.architecture is None else plan.architecture.to_json(),
             "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
         },
+        "objective": "custom" if own_objective else "built-in",
         "steps": plan.schedule.total_steps,
         "environment": _environment(prepared),
         "precheck": prepared.precheck.to_json(),
@@ -317,6 +322,15 @@ def _environment(prepared: _Prepared) -> dict[str, Any]:
         "device": str(prepared.accelerator.device),
         "precision": precision_of(prepared.accelerator),
     }
+
+
+def _check_own(run: Run, what: str, kind: str, given: object) -> None:
+    if kind == "custom" and given is None:
+        raise RunError(
+            f"{run.path} was started with your own {what}: resume(path, {what}=...) needs the same {what} again"
+        )
+    if kind != "custom" and given is not None:
+        raise RunError(f"{run.path} was not started with your own {what}: resume(path) without it")
 
 
 def _check_settings(run: Run, ours: Settings, given: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ def planned(row, setting, folder):
     examples = read_examples(folder, settings)
     x = torch.from_numpy(examples.values[:90]) / 255
     model = None if row.model is None else started(row.model, x, 0)
-    plan = make_plan(examples, settings, model)
+    plan = make_plan(examples, settings, model, row.objective)
     return plan, plan.build_model(x) if model is None else model
 
 

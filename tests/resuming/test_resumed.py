@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 import reparam
-from reparam import pipeline
+from reparam import pipeline, vae
 from reparam.cli.main import main
 from reparam.errors import Interrupted, RunError, UsageError
 from reparam.runs import Run
@@ -133,9 +134,7 @@ def test_a_model_of_your_own_with_dropout_resumes_bit_for_bit(
     with pytest.raises(Interrupted):
         reparam.fit(table, SETTINGS, out=tmp_path / "b" / "run", model=make_vae(), progress=False)
     monkeypatch.undo()
-    with pytest.raises(
-        RunError, match=r"started with a model of your own: resume\(path, model=\.\.\.\) needs the same"
-    ):
+    with pytest.raises(RunError, match=r"started with your own model: resume\(path, model=\.\.\.\) needs the same"):
         reparam.resume(tmp_path / "b" / "run", progress=False)
     other = small_vae((4,), width=8)
     with pytest.raises(
@@ -143,6 +142,33 @@ def test_a_model_of_your_own_with_dropout_resumes_bit_for_bit(
     ):
         reparam.resume(tmp_path / "b" / "run", model=other, progress=False)
     reparam.resume(tmp_path / "b" / "run", model=make_vae(), progress=False)
+    assert snapshot(tmp_path / "b" / "run") == snapshot(tmp_path / "a" / "run")
+
+
+class Scaled:
+    """The bound, and a loss of its own that uses a parameter of the model."""
+
+    def __call__(self, model: Any, x: torch.Tensor, **options: Any) -> vae.Terms:
+        terms = vae.Elbo()(model, x, **options)
+        return replace(terms, loss=terms.loss + model.decoder.family.offset.square().sum())
+
+
+def test_an_objective_of_your_own_resumes_bit_for_bit(
+    tmp_path: Path, table: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = reparam.fit(table, SETTINGS, out=tmp_path / "a" / "run", objective=Scaled(), progress=False)
+    assert "objective: your own" in straight.run.description["notes"]
+    usual = Run.open(finished).description["best"]["bound_nats"]
+    assert straight.run.description["best"]["bound_nats"] != usual
+    interrupt(monkeypatch, 7)
+    with pytest.raises(Interrupted):
+        reparam.fit(table, SETTINGS, out=tmp_path / "b" / "run", objective=Scaled(), progress=False)
+    monkeypatch.undo()
+    with pytest.raises(RunError, match=r"your own objective: resume\(path, objective=\.\.\.\) needs the same"):
+        reparam.resume(tmp_path / "b" / "run", progress=False)
+    with pytest.raises(RunError, match=r"not started with your own model: resume\(path\) without it"):
+        reparam.resume(tmp_path / "b" / "run", objective=Scaled(), model=make_vae(), progress=False)
+    reparam.resume(tmp_path / "b" / "run", objective=Scaled(), progress=False)
     assert snapshot(tmp_path / "b" / "run") == snapshot(tmp_path / "a" / "run")
 
 

@@ -20,7 +20,7 @@ from reparam.vae import (
     check_objective,
 )
 
-__all__ = ["FeedLoss", "condition_of", "make_objective"]
+__all__ = ["FeedLoss", "condition_of", "make_objective", "own_objective"]
 
 # Importance samples of iwae and dreg, unless a setting says otherwise.
 DEFAULT_IMPORTANCE_DRAWS = 16
@@ -85,6 +85,22 @@ def make_objective(settings: Settings, architecture: Architecture | None = None)
         noise=noise,  # type: ignore[arg-type]
         estimator=None if estimator is None else ESTIMATORS[estimator](),
     )
+
+
+def own_objective(settings: Settings, objective: Objective) -> Objective:
+    """An objective of the user's own, where the settings name no other.
+
+    Raises:
+        UsageError: they do.
+    """
+    usual = Settings()
+    named = ("objective", "draws", "draw_noise", "estimator", "free_bits")
+    changed = [name for name in named if getattr(settings, name) != getattr(usual, name)]
+    if changed:
+        raise UsageError(
+            f"an objective of your own decides {', '.join(changed)} itself: leave these settings out, or the objective"
+        )
+    return objective
 
 
 def _for_fixed_draws(

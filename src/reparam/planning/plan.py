@@ -19,13 +19,13 @@ from reparam.data.sources import read
 from reparam.data.splits import Split, split_rows
 from reparam.errors import DataError, UsageError
 from reparam.planning.likelihood import Binarize, choose_likelihood, own_likelihood
-from reparam.planning.objective import FeedLoss, make_objective
+from reparam.planning.objective import FeedLoss, make_objective, own_objective
 from reparam.planning.presets import preset, resolved
 from reparam.planning.values import misfit, row_totals, scaling_for
 from reparam.training.feed import DeviceFeed
 from reparam.training.schedule import Schedule
 from reparam.training.settings import Settings
-from reparam.vae import LIKELIHOODS, VAE, Architecture, Poisson, assemble, check_parts
+from reparam.vae import LIKELIHOODS, VAE, Architecture, Objective, Poisson, assemble, check_parts
 
 __all__ = ["Plan", "make_feed", "make_plan", "read_examples", "split_examples"]
 
@@ -153,11 +153,14 @@ def make_feed(
     )
 
 
-def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) -> Plan:
-    """Decide everything that the settings leave open; a model of the user's own decides its parts itself.
+def make_plan(
+    examples: Examples, settings: Settings, model: VAE | None = None, objective: Objective | None = None
+) -> Plan:
+    """Decide everything that the settings leave open; a model or an objective of the user's own decides for itself.
 
     Raises:
-        UsageError: settings that do not fit the data or the model, such as a likelihood of counts for fractions.
+        UsageError: settings that do not fit the data, the model or the objective, such as a likelihood of counts for
+            fractions.
         DataError: too few rows, or columns that do not vary.
     """
     given, schema = settings, examples.schema
@@ -193,10 +196,14 @@ def make_plan(examples: Examples, settings: Settings, model: VAE | None = None) 
         *([] if condition is None else [f"given: {condition.describe()}"]),
         f"likelihood: {reason}",
         f"model: {latent_dim} latent dimension{'' if latent_dim == 1 else 's'}, {parts}",
+        *([] if objective is None else ["objective: your own"]),
         f"training: {schedule.total_steps:,} steps of {schedule.batch_size} rows "
         f"({schedule.total_steps // schedule.steps_per_epoch} epochs), evaluated every {schedule.evaluate_every}",
     )
-    loss = FeedLoss(make_objective(settings, architecture))
+    if objective is None:
+        loss = FeedLoss(make_objective(settings, architecture))
+    else:
+        loss = FeedLoss(own_objective(settings, objective))
     return Plan(
         given,
         settings,
