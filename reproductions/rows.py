@@ -168,7 +168,7 @@ def _xu() -> Study:
     full = Settings(
         preset="best",
         width=64,
-        num_blocks=2,
+        num_blocks=3,
         epochs=1000,
         binarize="dynamic",
         patience=NEVER,
@@ -184,7 +184,7 @@ def _xu() -> Study:
                 name="xu-residual-realnvp",
                 what="residual VAE, RealNVP prior",
                 full=full,
-                budget={"width": 16, "num_blocks": 1, "epochs": 60, "num_samples": 200},
+                budget={"width": 32, "num_blocks": 2, "epochs": 50},
                 published=Number(-78.49, "notes on the paper, which was not at hand"),
             ),
         ),
