@@ -25,7 +25,7 @@ def changes(row: Row) -> list[str]:
     Example:
         >>> from reproductions.rows import ROWS
         >>> changes(ROWS["xu-residual-realnvp"])[0]
-        'epochs: 60 instead of 1,000'
+        'epochs: 50 instead of 1,000'
     """
     full = row.full.to_json()
     return [
